@@ -1,0 +1,1 @@
+//! The channel contract of lockstep, and the chaincode server that runs it.

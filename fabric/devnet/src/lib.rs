@@ -1,0 +1,1 @@
+//! A Hyperledger Fabric network in one process, for development and tests.

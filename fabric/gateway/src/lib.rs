@@ -1,0 +1,1 @@
+//! Client of Hyperledger Fabric's Gateway service.

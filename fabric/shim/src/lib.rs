@@ -1,0 +1,1 @@
+//! Hyperledger Fabric chaincode in Rust: chaincode as a service, and a contract API.

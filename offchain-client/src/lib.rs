@@ -1,0 +1,1 @@
+//! Continuous micropayments on Hyperledger Fabric: bank, vendor, client, and the command that runs them.

@@ -1,0 +1,1 @@
+//! The rules of continuous micropayments by lockable signatures: no I/O, no clock, no randomness of its own.
