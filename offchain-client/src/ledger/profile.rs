@@ -191,41 +191,52 @@ impl Profile {
     }
 
     fn check(&self, path: &Path) -> Result<(), ProfileError> {
-        let fail = |field: String, problem| Err(ProfileError::Field { path: path.to_owned(), field, problem });
-        for (field, value) in [("channel", &self.channel), ("chaincode", &self.chaincode)] {
-            if value.is_empty() {
-                return fail(field.to_owned(), "is empty");
-            }
+        self.find_problem().map_or(Ok(()), |(field, problem)| {
+            Err(ProfileError::Field { path: path.to_owned(), field, problem })
+        })
+    }
+
+    /// The first field whose value cannot be right.
+    fn find_problem(&self) -> Option<(String, &'static str)> {
+        let texts = [("channel", self.channel.is_empty()), ("chaincode", self.chaincode.is_empty()), ("organizations", self.organizations.is_empty())];
+        if let Some((field, _)) = texts.into_iter().find(|(_, empty)| *empty) {
+            return Some((field.to_owned(), "is empty"));
         }
-        if self.organizations.is_empty() {
-            return fail("organizations".to_owned(), "is empty");
-        }
-        for (index, orderer) in self.orderers.iter().enumerate() {
-            if !is_host_and_port(&orderer.address) {
-                return fail(format!("orderers[{index}].address"), "is not host:port");
-            }
+        if let Some(index) = self.orderers.iter().position(|orderer| !is_host_and_port(&orderer.address)) {
+            return Some((format!("orderers[{index}].address"), "is not host:port"));
         }
         for (index, organization) in self.organizations.iter().enumerate() {
-            let name = format!("organizations[{}]", organization.msp_id);
             if organization.msp_id.is_empty() {
-                return fail(format!("organizations[{index}].msp_id"), "is empty");
+                return Some((format!("organizations[{index}].msp_id"), "is empty"));
             }
             if self.organizations.iter().take(index).any(|earlier| earlier.msp_id == organization.msp_id) {
-                return fail(name, "stands there twice");
+                return Some((organization.field(""), "stands there twice"));
             }
-            if organization.peers.is_empty() {
-                return fail(format!("{name}.peers"), "is empty");
-            }
-            for (peer_index, peer) in organization.peers.iter().enumerate() {
-                if !is_host_and_port(&peer.address) {
-                    return fail(format!("{name}.peers[{peer_index}].address"), "is not host:port");
-                }
-            }
-            if organization.chaincode.as_ref().is_some_and(|server| !is_host_and_port(&server.address)) {
-                return fail(format!("{name}.chaincode.address"), "is not host:port");
+            let problem = organization.find_problem();
+            if problem.is_some() {
+                return problem;
             }
         }
-        Ok(())
+        None
+    }
+}
+
+impl Organization {
+    /// How errors call a field of this organisation.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let dot = if name.is_empty() { "" } else { "." };
+        format!("organizations[{}]{dot}{name}", self.msp_id)
+    }
+
+    fn find_problem(&self) -> Option<(String, &'static str)> {
+        if self.peers.is_empty() {
+            return Some((self.field("peers"), "is empty"));
+        }
+        if let Some(index) = self.peers.iter().position(|peer| !is_host_and_port(&peer.address)) {
+            return Some((self.field(&format!("peers[{index}].address")), "is not host:port"));
+        }
+        let server = self.chaincode.as_ref().filter(|server| !is_host_and_port(&server.address));
+        server.map(|_| (self.field("chaincode.address"), "is not host:port"))
     }
 }
 
