@@ -8,6 +8,7 @@
 //! role ──► Ledger (port) ◄── fabric::FabricLedger ──► hlf-gateway ──► the own organisation's peer
 //! ```
 
+pub mod checkpoint;
 mod error;
 mod event;
 pub mod profile;
