@@ -3,13 +3,18 @@
 //! `scripts/network` writes one; for a network of one's own it is written by hand. File names in it are relative to the
 //! profile's own folder, or absolute. Fields that a reader does not know are passed over.
 
+mod shell;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// A network, as its `profile.toml` describes it, with every file name made absolute or relative to the working folder.
+/// A network, as its `profile.toml` describes it, with every file name made absolute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
+    /// The folder that the profile lies in, absolute.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// `fabric`, `devnet`, or a name of the user's own.
     pub name: String,
     /// What the network's `peer version` says; devnet's own version there.
@@ -46,10 +51,12 @@ pub struct Organization {
     pub name: String,
     /// Its MSP id.
     pub msp_id: String,
-    /// An identity with the `admin` OU: registers banks, deploys.
-    pub admin: Identity,
-    /// An identity for everything else.
-    pub user: Identity,
+    /// An identity with the `admin` OU, for registering banks and deploying; not needed for anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<Identity>,
+    /// An identity for everything else; organisations that one only deals with need none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Identity>,
     /// Its peers, in the order in which a client tries them.
     pub peers: Vec<Peer>,
     /// Where its chaincode process listens, for deploying.
@@ -91,6 +98,21 @@ pub struct ChaincodeServer {
     pub tls_key: PathBuf,
     /// PEM file with the authority of the peers' client certificates.
     pub client_ca: PathBuf,
+    /// `host:port` that the process binds to, where that is not `address`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// PEM file with the authority of `tls_cert`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_ca: Option<PathBuf>,
+    /// PEM file of the certificate that the organisation's peer shows when it dials the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cert: Option<PathBuf>,
+    /// PEM file of that certificate's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key: Option<PathBuf>,
+    /// The package id under which the process registers, where the network fixes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_id: Option<String>,
 }
 
 /// Why a profile cannot be used.
@@ -133,6 +155,20 @@ pub enum ProfileError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The profile has no such identity of the organisation.
+    #[error("the network profile has no {role} identity for {msp_id}; add `{role} = {{ cert = \"…\", key = \"…\" }}` to that organisation")]
+    MissingIdentity {
+        /// The organisation's MSP id.
+        msp_id: String,
+        /// `admin` or `user`.
+        role: &'static str,
+    },
+    /// A value cannot be given to a shell.
+    #[error("{field} in the network profile cannot be printed for a shell: it holds a line break or a byte that is not text")]
+    Unprintable {
+        /// The field.
+        field: String,
+    },
     /// The profile has no such organisation.
     #[error("the network profile has no organisation {msp_id}; it has {known}")]
     UnknownOrganization {
@@ -153,11 +189,11 @@ impl Profile {
             .map_err(|source| ProfileError::Read { path: path.to_owned(), source })?;
         let mut profile: Self = toml::from_str(&text)
             .map_err(|error| ProfileError::Parse { path: path.to_owned(), reason: error.to_string() })?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
+        let absolute = std::path::absolute(path)
+            .map_err(|source| ProfileError::Read { path: path.to_owned(), source })?;
+        let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
         profile.for_each_file(&mut |file| *file = folder.join(&*file));
+        profile.folder = folder;
         profile.check(path)?;
         Ok(profile)
     }
@@ -167,7 +203,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError::UnknownOrganization`].
     pub fn organization(&self, msp_id: &str) -> Result<&Organization, ProfileError> {
-        self.organizations.iter().find(|organization| organization.msp_id == msp_id).ok_or_else(|| {
+        let found = self.organizations.iter().find(|organization| organization.msp_id == msp_id);
+        found.ok_or_else(|| {
             let known: Vec<&str> = self.organizations.iter().map(|organization| organization.msp_id.as_str()).collect();
             ProfileError::UnknownOrganization { msp_id: msp_id.to_owned(), known: known.join(", ") }
         })
@@ -176,7 +213,7 @@ impl Profile {
     fn for_each_file(&mut self, change: &mut dyn FnMut(&mut PathBuf)) {
         self.orderers.iter_mut().for_each(|orderer| change(&mut orderer.tls_ca));
         for organization in &mut self.organizations {
-            for identity in [&mut organization.admin, &mut organization.user] {
+            for identity in [&mut organization.admin, &mut organization.user].into_iter().flatten() {
                 change(&mut identity.cert);
                 change(&mut identity.key);
                 identity.msp_dir.as_mut().map(&mut *change);
@@ -186,6 +223,9 @@ impl Profile {
                 change(&mut server.tls_cert);
                 change(&mut server.tls_key);
                 change(&mut server.client_ca);
+                for file in [&mut server.server_ca, &mut server.client_cert, &mut server.client_key] {
+                    file.as_mut().map(&mut *change);
+                }
             }
         }
     }
