@@ -1,1 +1,6 @@
 //! Continuous micropayments on Hyperledger Fabric: bank, vendor, client, and the command that runs them.
+
+pub mod cli;
+pub mod home;
+pub mod keystore;
+pub mod tls;

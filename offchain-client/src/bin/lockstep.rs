@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The command `lockstep`: parses its arguments and runs one role's verb.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lockstep::cli::main()
+}
