@@ -1,0 +1,102 @@
+//! The third stage: a submitted transaction, to be asked about.
+
+use hlf_proto::Message as _;
+use hlf_proto::gateway::{CommitStatusRequest, SignedCommitStatusRequest};
+
+use crate::connection::Failover;
+use crate::convert::{MalformedReply, decode};
+use crate::digest::Digest;
+use crate::error::{CommitStatusError, StageCause};
+use crate::session::Session;
+use crate::signable::Signable;
+use crate::signer::{SignError, Signature};
+use crate::status::Status;
+use crate::transaction_id::TransactionId;
+use crate::validation_code::ValidationCode;
+
+/// The question what became of a transaction. It can be asked any number of times.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    session: Session,
+    transaction_id: TransactionId,
+    request: Signable,
+}
+
+impl Commit {
+    pub(crate) fn new(session: Session, channel: &str, transaction_id: TransactionId) -> Self {
+        let request = CommitStatusRequest {
+            transaction_id: transaction_id.to_string(),
+            channel_id: channel.to_owned(),
+            identity: session.creator().to_vec(),
+        };
+        Self { session, transaction_id, request: Signable::new(request.encode_to_vec()) }
+    }
+
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+        let signed: SignedCommitStatusRequest = decode("the signed commit status request", bytes)?;
+        let request: CommitStatusRequest = decode("the commit status request", &signed.request)?;
+        let transaction_id = request.transaction_id.into();
+        Ok(Self { session, transaction_id, request: Signable::from_wire(signed.request, signed.signature) })
+    }
+
+    /// The question with all that is needed to take it up elsewhere: an encoded `gateway.SignedCommitStatusRequest`,
+    /// which the official clients read too.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.signed(self.request.wire_signature()).encode_to_vec()
+    }
+
+    /// What is signed.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.request.digest()
+    }
+
+    /// The question with a signature that was made elsewhere.
+    #[must_use]
+    pub fn with_signature(mut self, signature: Signature) -> Self {
+        self.request = self.request.with_signature(signature);
+        self
+    }
+
+    /// The transaction's id.
+    #[must_use]
+    pub fn transaction_id(&self) -> &TransactionId {
+        &self.transaction_id
+    }
+
+    /// Waits until the transaction is in a block, and tells whether it is valid. Signs first, unless that is done.
+    ///
+    /// # Errors
+    /// [`CommitStatusError`]. It says nothing about the transaction; ask again.
+    pub async fn status(&self) -> Result<Status, CommitStatusError> {
+        self.try_status().await.map_err(|cause| CommitStatusError::new(&self.transaction_id, cause))
+    }
+
+    async fn try_status(&self) -> Result<Status, StageCause> {
+        let signature = self.request.sign(self.session.signer()).await.map_err(StageCause::Sign)?;
+        let request = self.signed(signature);
+        let limit = self.session.deadlines.commit_status;
+        let response = self
+            .session
+            .connection()
+            .call(&request, limit, Failover::Broken, |mut client, request| async move {
+                client.commit_status(request).await
+            })
+            .await?;
+        let code = ValidationCode::from(response.result);
+        Ok(Status::new(self.transaction_id.clone(), code, response.block_number))
+    }
+
+    /// Signs now, so that it cannot fail later. Without a signer the signature comes from elsewhere, later.
+    pub(crate) async fn sign_if_possible(&self) -> Result<(), SignError> {
+        match self.request.sign(self.session.signer()).await {
+            Ok(_) | Err(SignError::NoSigner) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn signed(&self, signature: Vec<u8>) -> SignedCommitStatusRequest {
+        SignedCommitStatusRequest { request: self.request.message().to_vec(), signature }
+    }
+}

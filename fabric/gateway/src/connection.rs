@@ -1,0 +1,163 @@
+//! The connections to the gateway peers of one organisation.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hlf_proto::gateway::gateway_client::GatewayClient;
+use tokio::time::{Instant, timeout_at};
+use tonic::transport::{Channel, Endpoint as Transport};
+use tonic::{Request, Response, Status};
+
+use crate::connect::{ConnectError, ConnectOptions};
+use crate::endpoint::Endpoint;
+use crate::error::{CallError, Origin, chain};
+
+/// A connection to each of several peers that stand for one another. The first in the list is used until it cannot be
+/// reached, then the next, and so on in a circle.
+pub(crate) struct Connection {
+    peers: Vec<Peer>,
+    /// Index of the peer that answered last.
+    preferred: AtomicUsize,
+}
+
+struct Peer {
+    address: String,
+    client: GatewayClient<Channel>,
+}
+
+/// When a call that failed on one peer may be made on another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failover {
+    /// Only if the request was surely not sent.
+    Unsent,
+    /// Also if the connection broke: the request changes nothing.
+    Broken,
+}
+
+impl Failover {
+    fn permits(self, error: &CallError) -> bool {
+        match error.origin() {
+            Origin::NotConnected => true,
+            Origin::Broken => self == Self::Broken,
+            Origin::Peer | Origin::Deadline => false,
+        }
+    }
+}
+
+impl Connection {
+    /// Prepares the connections. Nothing is dialled before the first call.
+    pub(crate) fn lazy(endpoints: &[Endpoint], options: &ConnectOptions) -> Result<Self, ConnectError> {
+        let transports = transports(endpoints, options)?;
+        let peers = transports
+            .iter()
+            .map(|(address, transport)| Peer::new(address, transport.connect_lazy(), options));
+        Ok(Self { peers: peers.collect(), preferred: AtomicUsize::new(0) })
+    }
+
+    /// Dials the endpoints in order until one answers.
+    pub(crate) async fn dial(endpoints: &[Endpoint], options: &ConnectOptions) -> Result<Self, ConnectError> {
+        let mut connection = Self::lazy(endpoints, options)?;
+        let mut failures = Vec::new();
+        for (index, (address, transport)) in transports(endpoints, options)?.iter().enumerate() {
+            match transport.connect().await {
+                Ok(channel) => {
+                    if let Some(peer) = connection.peers.get_mut(index) {
+                        *peer = Peer::new(address, channel, options);
+                    }
+                    connection.preferred = AtomicUsize::new(index);
+                    return Ok(connection);
+                }
+                Err(error) => failures.push(format!("{address}: {}", chain(&error))),
+            }
+        }
+        Err(ConnectError::Unreachable { failures })
+    }
+
+    /// Makes a call with one answer. `limit` is for all of it, connecting and other peers included.
+    pub(crate) async fn call<M, T, F, R>(
+        &self,
+        message: &M,
+        limit: Duration,
+        failover: Failover,
+        rpc: F,
+    ) -> Result<T, CallError>
+    where
+        M: Clone,
+        F: Fn(GatewayClient<Channel>, Request<M>) -> R,
+        R: Future<Output = Result<Response<T>, Status>>,
+    {
+        let deadline = Instant::now() + limit;
+        self.on_some_peer(failover, |client| {
+            let mut request = Request::new(message.clone());
+            // The peer learns how long it is worth working on this.
+            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            let answer = timeout_at(deadline, rpc(client, request));
+            async move {
+                match answer.await {
+                    Ok(Ok(response)) => Ok(response.into_inner()),
+                    Ok(Err(status)) => Err(CallError::from_status(&status)),
+                    Err(_elapsed) => Err(CallError::deadline(limit)),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Does `attempt` on one peer after the other until one gives an answer, or a failure that is final.
+    pub(crate) async fn on_some_peer<T, F, R>(&self, failover: Failover, attempt: F) -> Result<T, CallError>
+    where
+        F: Fn(GatewayClient<Channel>) -> R,
+        R: Future<Output = Result<T, CallError>>,
+    {
+        let mut unreachable = Vec::new();
+        let mut last = None;
+        let first = self.preferred.load(Ordering::Relaxed);
+        let count = self.peers.len();
+        for index in (0..count).map(|step| (first + step) % count) {
+            let Some(peer) = self.peers.get(index) else { break };
+            self.preferred.store(index, Ordering::Relaxed);
+            let error = match attempt(peer.client.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            tracing::debug!(peer = %peer.address, %error, "call failed");
+            if error.origin() != Origin::Peer {
+                // A peer that is gone or hangs is not the first to be asked next time.
+                self.preferred.store((index + 1) % count, Ordering::Relaxed);
+            }
+            if !failover.permits(&error) {
+                return Err(error);
+            }
+            unreachable.push(format!("{}: {}", peer.address, error.message()));
+            if error.origin() == Origin::Broken {
+                last = Some(error);
+            }
+        }
+        // A connection that broke says more than one that was not made: the request may have got through.
+        Err(last.unwrap_or_else(|| CallError::not_connected(&unreachable)))
+    }
+}
+
+impl Peer {
+    fn new(address: &str, channel: Channel, options: &ConnectOptions) -> Self {
+        let client = GatewayClient::new(channel)
+            .max_decoding_message_size(options.message_limit)
+            .max_encoding_message_size(options.message_limit);
+        Self { address: address.to_owned(), client }
+    }
+}
+
+fn transports(
+    endpoints: &[Endpoint],
+    options: &ConnectOptions,
+) -> Result<Vec<(String, Transport)>, ConnectError> {
+    options.check()?;
+    if endpoints.is_empty() {
+        return Err(ConnectError::NoEndpoint);
+    }
+    endpoints
+        .iter()
+        .map(|endpoint| Ok((endpoint.address().to_owned(), endpoint.transport(options)?)))
+        .collect()
+}

@@ -1,0 +1,146 @@
+//! Remembering a position over restarts.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+use thiserror::Error;
+
+use super::checkpoint::{Checkpoint, Checkpointer};
+
+/// Remembers a position in a file. Each record replaces the file as a whole and is on the disk when the call returns,
+/// so that a crash at any time leaves one position or the other, never half of one.
+///
+/// The file is like that of the official Go client. One process at a time may use it. Recording waits for the disk.
+#[derive(Debug)]
+pub struct FileCheckpointer {
+    path: PathBuf,
+    checkpoint: Checkpoint,
+}
+
+impl FileCheckpointer {
+    /// Takes up the position in the file at `path`; without a file there is no position yet.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when there is a file but it cannot be read or holds something else.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, CheckpointError> {
+        let path = path.into();
+        let checkpoint = match fs::read(&path) {
+            // The Go client makes the file before it has something to write.
+            Ok(content) if content.is_empty() => Checkpoint::default(),
+            Ok(content) => serde_json::from_slice(&content)
+                .map_err(|source| CheckpointError::Malformed { path: path.clone(), source })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => Checkpoint::default(),
+            Err(source) => return Err(CheckpointError::Unreadable { path, source }),
+        };
+        Ok(Self { path, checkpoint })
+    }
+
+    fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let folder = match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let mut file = NamedTempFile::new_in(folder)?;
+        file.write_all(&serde_json::to_vec(checkpoint)?)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.path)?;
+        // The new name is on the disk only when the folder is.
+        File::open(folder)?.sync_all()
+    }
+}
+
+impl Checkpointer for FileCheckpointer {
+    fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint.clone()
+    }
+
+    fn record(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+        self.write(&checkpoint)
+            .map_err(|source| CheckpointError::Unwritable { path: self.path.clone(), source })?;
+        self.checkpoint = checkpoint;
+        Ok(())
+    }
+}
+
+/// A position could not be read or stored.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file cannot be read.
+    #[error("cannot read the checkpoint {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} is not a checkpoint", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The file cannot be replaced. The position before still stands in it.
+    #[error("cannot write the checkpoint {}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_outlives_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.json");
+        let mut first = FileCheckpointer::open(&path).unwrap();
+        assert!(first.checkpoint().is_unset());
+        first.record(Checkpoint::after_transaction(12, "abc")).unwrap();
+        first.record(Checkpoint::after_transaction(13, "def")).unwrap();
+
+        let second = FileCheckpointer::open(&path).unwrap();
+        assert_eq!(second.checkpoint(), Checkpoint::after_transaction(13, "def"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left behind");
+    }
+
+    #[test]
+    fn the_file_is_that_of_the_go_client() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.json");
+        fs::write(&path, r#"{"blockNumber":5,"transactionId":"abc"}"#).unwrap();
+        let mut checkpointer = FileCheckpointer::open(&path).unwrap();
+        assert_eq!(checkpointer.checkpoint(), Checkpoint::after_transaction(5, "abc"));
+        checkpointer.record_block(5).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"blockNumber":6,"transactionId":""}"#);
+    }
+
+    #[test]
+    fn a_damaged_file_is_an_error_and_not_a_start_from_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.json");
+        fs::write(&path, r#"{"blockNumber":5,"#).unwrap();
+        assert!(matches!(FileCheckpointer::open(&path), Err(CheckpointError::Malformed { .. })));
+        assert!(matches!(FileCheckpointer::open(folder.path()), Err(CheckpointError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_position_that_cannot_be_stored_does_not_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut checkpointer = FileCheckpointer::open(folder.path().join("missing/checkpoint.json")).unwrap();
+        let refusal = checkpointer.record(Checkpoint::after_block(1));
+        assert!(matches!(refusal, Err(CheckpointError::Unwritable { .. })));
+        assert!(checkpointer.checkpoint().is_unset());
+    }
+}
