@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::TransactionId;
 
 /// One transaction's event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEvent {
     /// Number of the block that holds the transaction.
     pub block: u64,

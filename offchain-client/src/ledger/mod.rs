@@ -11,6 +11,7 @@
 pub mod checkpoint;
 mod error;
 mod event;
+pub mod fabric;
 pub mod profile;
 mod read;
 mod submitted;
@@ -26,8 +27,10 @@ pub use self::event::{EventCheckpoint, EventStart, LedgerEvent};
 pub use self::read::{ChannelPage, HistoryEntry, PageRequest, Party};
 pub use self::submitted::{Submitted, Timing};
 
-/// What [`Ledger::events`] gives: events in the ledger's order, without end. After an `Err` the stream is over; open a new one
-/// from the last checkpoint.
+/// What [`Ledger::events`] gives: events in the ledger's order, none twice, without end.
+///
+/// An error that [is temporary](LedgerError::is_temporary) tells of an interruption: the stream waits and goes on after the last
+/// event by itself. After any other error it is over; open a new one from the last checkpoint when the cause is mended.
 pub type LedgerEvents = BoxStream<'static, Result<LedgerEvent, LedgerError>>;
 
 /// A ledger that runs the channel contract [Spec §8].

@@ -1,0 +1,144 @@
+//! The ledger port over a Fabric network's Gateway service.
+
+mod answer;
+mod connect;
+mod events;
+mod submit;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use hlf_gateway::{Contract, Gateway, Network};
+use lockstep_protocol::hash::{ChannelId, LedgerId};
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::{BankRegistration, ChannelRecord, CloseByRelease, Open, RegisterBank};
+use lockstep_protocol::refusal::Refusal;
+use serde::de::DeserializeOwned;
+
+pub use self::connect::{Caller, ConnectError};
+use super::{
+    ChannelPage, EventStart, HistoryEntry, Ledger, LedgerError, LedgerEvents, PageRequest, Party, Submitted,
+};
+
+/// How long each stage of a question may take, failing over to other peers of the organisation included.
+///
+/// A commit is asked for twice: within this, then once more.
+const DEADLINES: hlf_gateway::Deadlines = hlf_gateway::Deadlines {
+    evaluate: Duration::from_secs(10),
+    endorse: Duration::from_secs(20),
+    submit: Duration::from_secs(10),
+    commit_status: Duration::from_secs(20),
+};
+
+/// The contract on a Fabric channel, asked through the peers of one organisation. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FabricLedger {
+    network: Network,
+    contract: Contract,
+    organization: String,
+    ledger_id: LedgerId,
+}
+
+impl FabricLedger {
+    pub(self) fn new(gateway: &Gateway, channel: &str, chaincode: &str, ledger_id: LedgerId) -> Self {
+        let network = gateway.network(channel);
+        let contract = network.contract(chaincode);
+        let organization = gateway.identity().msp_id().to_owned();
+        Self { network, contract, organization, ledger_id }
+    }
+
+    /// Waits until the network would endorse a submission: after the contract is committed, peers need some seconds to
+    /// learn of one another and of it. Nothing is submitted.
+    ///
+    /// # Errors
+    /// The last [`LedgerError`] when `limit` has passed, or at once if it is not a temporary one.
+    pub async fn wait_until_ready(&self, limit: Duration) -> Result<(), LedgerError> {
+        let give_up = tokio::time::Instant::now() + limit;
+        loop {
+            let error = match self.probe().await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if !error.is_temporary() || tokio::time::Instant::now() + submit::FIRST_PAUSE >= give_up {
+                return Err(error);
+            }
+            tracing::debug!(%error, "the network is not ready yet");
+            tokio::time::sleep(submit::FIRST_PAUSE).await;
+        }
+    }
+
+    /// Has a read endorsed by the network's policy, as a submission would be.
+    async fn probe(&self) -> Result<(), LedgerError> {
+        // Any key does: the answer is an empty page, which all peers give alike. This is the curve's generator.
+        const ANY_KEY: &str = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+        let proposal = self.contract.proposal("Channels").arguments(["bank", ANY_KEY, "1", ""]).build();
+        match proposal.endorse().await {
+            Ok(_transaction) => Ok(()),
+            Err(error) => Err(answer::of_endorse(&error, &self.organization)),
+        }
+    }
+
+    /// Asks a peer of the own organisation; nobody else's, which the gateway would fail over to [Spec §8].
+    async fn read<T: DeserializeOwned>(
+        &self,
+        function: &'static str,
+        arguments: impl IntoIterator<Item = String>,
+    ) -> Result<T, LedgerError> {
+        let proposal = self.contract.proposal(function).arguments(arguments);
+        match proposal.organizations([self.organization.as_str()]).evaluate().await {
+            Ok(bytes) => answer::decode(function, &bytes),
+            Err(error) => Err(answer::of_evaluate(&error, &self.organization)),
+        }
+    }
+}
+
+/// A record that the contract says it does not have is an answer, not a failure.
+fn absent_as_none<T>(answer: Result<T, LedgerError>, absent: Refusal) -> Result<Option<T>, LedgerError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(LedgerError::Refused(refusal)) if refusal == absent => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl Ledger for FabricLedger {
+    fn ledger_id(&self) -> LedgerId {
+        self.ledger_id
+    }
+
+    async fn register_bank(&self, command: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError> {
+        self.submit("RegisterBank", command).await
+    }
+
+    async fn open(&self, command: &Open) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("Open", command).await
+    }
+
+    async fn close_by_release(&self, command: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("CloseByRelease", command).await
+    }
+
+    async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {
+        absent_as_none(self.read("Channel", [id.to_string()]).await, Refusal::UnknownChannel)
+    }
+
+    async fn channels(&self, party: Party, page: PageRequest) -> Result<ChannelPage, LedgerError> {
+        let arguments = [party.role().to_owned(), party.key().to_string(), page.size.to_string(), page.bookmark];
+        self.read("Channels", arguments).await
+    }
+
+    async fn history(&self, id: ChannelId) -> Result<Vec<HistoryEntry>, LedgerError> {
+        let history = self.read("History", [id.to_string()]).await;
+        Ok(absent_as_none(history, Refusal::UnknownChannel)?.unwrap_or_default())
+    }
+
+    async fn bank(&self, key: &PublicKey) -> Result<Option<BankRegistration>, LedgerError> {
+        absent_as_none(self.read("Bank", [key.to_string()]).await, Refusal::UnknownBank)
+    }
+
+    async fn events(&self, from: EventStart) -> Result<LedgerEvents, LedgerError> {
+        Ok(events::follow(&self.network, self.contract.chaincode(), &self.organization, from).boxed())
+    }
+}

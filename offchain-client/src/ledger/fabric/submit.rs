@@ -1,0 +1,140 @@
+//! A submission through its stages: endorse, order, commit.
+//!
+//! Every function of the contract may be said again, so a submission that lost against another is proposed afresh, and one
+//! whose answer was lost is handed in again or asked for; never is a second transaction started while the end of the first
+//! one is open.
+
+use std::time::{Duration, Instant};
+
+use hlf_gateway::{CommitError, EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{FabricLedger, answer};
+use crate::ledger::{LedgerError, Submitted, Timing, TransactionId};
+
+/// Most proposals for one submission.
+const ATTEMPTS: u32 = 6;
+/// No new proposal is made when this has passed: the caller is told instead.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often the same transaction is handed to the orderers when their answer was lost.
+const HAND_INS: u32 = 3;
+/// How often a commit is asked for.
+const STATUS_QUESTIONS: u32 = 2;
+/// Wait before the second attempt; doubled for each one after it.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Why an attempt failed, and whether another proposal may do better.
+enum Failure {
+    /// A new proposal is safe, and may help.
+    Again(LedgerError),
+    /// It is not, or cannot.
+    Final(LedgerError),
+}
+
+impl FabricLedger {
+    /// Submits one JSON document to a function and reads the record that it answers.
+    pub(super) async fn submit<T: DeserializeOwned>(
+        &self,
+        function: &'static str,
+        document: &(impl Serialize + Sync),
+    ) -> Result<Submitted<T>, LedgerError> {
+        let document = serde_json::to_string(document)
+            .map_err(|error| LedgerError::Violation { what: format!("the argument of {function}: {error}") })?;
+        let started = Instant::now();
+        let mut attempt = 1;
+        loop {
+            let proposal = self.contract.proposal(function).argument(document.as_str()).build();
+            let error = match self.attempt(function, &proposal).await {
+                Ok(submitted) => return Ok(submitted),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Again(error)) => error,
+            };
+            if attempt == ATTEMPTS || started.elapsed() > PATIENCE {
+                return Err(error);
+            }
+            tracing::debug!(function, attempt, %error, "proposing again");
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt<T: DeserializeOwned>(&self, function: &str, proposal: &Proposal) -> Result<Submitted<T>, Failure> {
+        let started = Instant::now();
+        let transaction = proposal.endorse().await.map_err(|error| self.not_endorsed(&error))?;
+        let endorsed = Instant::now();
+        self.hand_in(&transaction).await?;
+        let ordered = Instant::now();
+        let status = self.end_of(&transaction).await?;
+        let committed = Instant::now();
+
+        let valid = status.into_valid().map_err(|error| not_committed(&error))?;
+        let record = answer::decode(function, transaction.result()).map_err(Failure::Final)?;
+        Ok(Submitted {
+            record,
+            tx_id: TransactionId::new(valid.transaction_id().as_str()),
+            block: valid.block_number(),
+            timing: Timing { endorse: endorsed - started, order: ordered - endorsed, commit: committed - ordered },
+        })
+    }
+
+    fn not_endorsed(&self, error: &EndorseError) -> Failure {
+        let meaning = answer::of_endorse(error, &self.organization);
+        // An unreachable or silent peer has used up the gateway's failover or its deadline already.
+        let answered = matches!(error.cause(), StageCause::Call(call) if call.origin() == Origin::Peer);
+        let may_help = answer::is_lagging_peer(error, &self.organization)
+            || (error.retry() == Retry::NewProposal && answered);
+        if may_help { Failure::Again(meaning) } else { Failure::Final(meaning) }
+    }
+
+    /// Hands the transaction to the orderers until one has surely got it, or surely not.
+    async fn hand_in(&self, transaction: &Transaction) -> Result<(), Failure> {
+        let mut attempt = 1;
+        loop {
+            let error = match transaction.submit().await {
+                Ok(_commit) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.retry() != Retry::SameTransaction || attempt == HAND_INS {
+                // What became of it can still be asked.
+                return if error.outcome_unknown() {
+                    Ok(())
+                } else {
+                    Err(Failure::Final(answer::of_submit(&error, &self.organization)))
+                };
+            }
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
+    }
+
+    /// How the transaction ended.
+    async fn end_of(&self, transaction: &Transaction) -> Result<Status, Failure> {
+        let commit = transaction.commit();
+        let mut question = 1;
+        loop {
+            match commit.status().await {
+                Ok(status) => return Ok(status),
+                Err(error) if error.retry() == Retry::Never || question == STATUS_QUESTIONS => {
+                    return Err(Failure::Final(answer::of_commit_status(&error)));
+                }
+                Err(error) => tracing::debug!(%error, "asking for the commit again"),
+            }
+            question += 1;
+        }
+    }
+}
+
+fn not_committed(error: &CommitError) -> Failure {
+    let code = error.code();
+    let meaning = LedgerError::NotCommitted {
+        code: code.known().map_or_else(|| code.to_string(), |known| known.as_str_name().to_owned()),
+        tx_id: TransactionId::new(error.transaction_id().as_str()),
+    };
+    if error.retry() == Retry::NewProposal { Failure::Again(meaning) } else { Failure::Final(meaning) }
+}
+
+/// The wait after an attempt, counted from 1.
+fn pause(attempt: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
+}
