@@ -61,7 +61,10 @@ impl TokenChain {
         let stride = (1..).find(|s: &u32| s.saturating_mul(*s) >= count).ok_or(NoSuchToken)?;
         let last = Hasher::new("seed").bytes(nonce.as_bytes()).bytes(seed.as_bytes()).finish();
         let mut token = Zeroizing::new(last);
-        let mut checkpoints = vec![*token];
+        // Room for all of it at once: a vector that grows leaves unwiped copies behind.
+        let room = usize::try_from(stride).map_err(|_| NoSuchToken)? + 2;
+        let mut checkpoints = Vec::with_capacity(room);
+        checkpoints.push(*token);
         for c in (1..=count).rev() {
             *token = step(&nonce, c, &token);
             if (c - 1) % stride == 0 {
@@ -69,7 +72,7 @@ impl TokenChain {
             }
         }
         checkpoints.reverse();
-        Ok(Self { nonce, count, stride, root: *token, checkpoints, segment: Vec::new(), segment_start: 0 })
+        Ok(Self { nonce, count, stride, root: *token, checkpoints, segment: Vec::with_capacity(room), segment_start: 0 })
     }
 
     /// f₀.
