@@ -24,7 +24,6 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts to describe a gateway for `identity`.
-    #[must_use]
     pub fn builder(identity: Identity) -> GatewayBuilder {
         GatewayBuilder {
             identity,
