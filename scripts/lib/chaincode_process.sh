@@ -25,6 +25,9 @@ ensure_chaincode() {
 # chaincode_answers ORGANIZATION-INDEX PEER-INDEX: through that peer; a coded refusal is an answer too.
 chaincode_answers() {
   local output key=020000000000000000000000000000000000000000000000000000000000000001
-  output=$(peer_of "$1" "$2" chaincode query -C "$profile_channel" -n "$profile_chaincode" \
-    -c "{\"Args\":[\"Channels\",\"bank\",\"$key\",\"1\",\"\"]}" 2>&1) || grep -Eq 'message:"LS[0-9]+ ' <<<"$output"
+  if output=$(peer_of "$1" "$2" chaincode query -C "$profile_channel" -n "$profile_chaincode" \
+    -c "{\"Args\":[\"Channels\",\"bank\",\"$key\",\"1\",\"\"]}" 2>&1); then return; fi
+  # shellcheck disable=SC2034 # await says it
+  reason=$(error_line "$output")
+  grep -Eq 'message:"LS[0-9]+ ' <<<"$output"
 }

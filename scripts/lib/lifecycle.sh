@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # variables of the profile, and $sequence, $policy, $limit
+# shellcheck shell=bash disable=SC2154 # variables of the profile, and $sequence, $policy, $limit, $selected
 # Sourced: installs, approves and commits a chaincode definition. Every step first asks what is there already.
 # Needs console.sh, peer_command.sh, profile.sh.
 
@@ -15,13 +15,24 @@ retrying() {
   deadline=$((SECONDS + limit))
   until answer=$("$@" 2>&1); do
     if ! grep -Eq "$TEMPORARY" <<<"$answer" || [ "$SECONDS" -ge "$deadline" ]; then
-      die "could not $what: $(last_line "$answer")"
+      die "could not $what: $(error_line "$answer")$(hint "$answer")"
     fi
     sleep 0.5
   done
 }
 
-last_line() { printf '%s\n' "$1" | grep -v '^ *$' | tail -n 1; }
+# error_line OUTPUT: of all that `peer` prints when it fails (its usage too), the sentence.
+error_line() {
+  local line
+  line=$(grep -m 1 '^Error: ' <<<"$1") || line=$(grep -v '^ *$' <<<"$1" | tail -n 1) || true
+  printf '%s' "${line#Error: }"
+}
+
+hint() {
+  if grep -q 'with different parameters' <<<"$1"; then
+    printf ' (the committed definition has another policy: give the same --signature-policy, or the next --sequence)'
+  fi
+}
 
 # peer_of ORGANIZATION-INDEX PEER-INDEX ARGUMENTS…: as that organisation's administrator.
 peer_of() {
@@ -51,7 +62,7 @@ committed_sequence() {
       printf 0
       return
     fi
-    die "could not ask ${org_msp_id[$1]}'s peer for the chaincode's definition: $(last_line "$found")"
+    die "could not ask ${org_msp_id[$1]}'s peer for the chaincode's definition: $(error_line "$found")"
   }
   sed -n 's/^Version: .*, Sequence: \([0-9]*\),.*/\1/p' <<<"$found" | head -n 1
 }
@@ -106,8 +117,12 @@ approve_once() {
 
 # commit ORGANIZATION-INDEX: once enough organisations have approved; endorsed by a peer of each that has.
 commit() {
-  local arguments=() organization ready
-  ready=$(approvals "$1")
+  local arguments=() organization ready deadline=$((SECONDS + 10))
+  # This organisation's peer may be a block behind the one where the last approval was made.
+  until ready=$(approvals "$1") && all_selected_in "$ready"; do
+    if [ "$SECONDS" -ge "$deadline" ]; then break; fi
+    sleep 0.2
+  done
   warn_missing_approvals "$ready"
   while IFS= read -r argument; do arguments+=("$argument"); done < <(definition && ordering)
   for organization in "${!org_msp_id[@]}"; do
@@ -117,6 +132,12 @@ commit() {
   done
   say "committing sequence $sequence"
   retrying "commit the chaincode's definition" peer_of "$1" "$(first_peer_of "$1")" lifecycle chaincode commit "${arguments[@]}"
+}
+
+# all_selected_in APPROVALS: every organisation that this call is about has approved.
+all_selected_in() {
+  local organization
+  for organization in "${selected[@]}"; do grep -qx "${org_msp_id[$organization]}: true" <<<"$1" || return 1; done
 }
 
 warn_missing_approvals() {

@@ -106,9 +106,10 @@ tail_of_log() {
 port_answers() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
 
 # await NAME SECONDS WHAT COMMAND…: runs the command until it succeeds. Fails with a sentence and the end of the log
-# when the process NAME ends first, or at the deadline; WHAT completes "NAME did not …".
+# when the process NAME ends first, or at the deadline; WHAT completes "NAME did not …". The command may leave in $reason
+# why it failed.
 await() {
-  local name=$1 limit=$2 what=$3 deadline
+  local name=$1 limit=$2 what=$3 deadline reason=""
   shift 3
   deadline=$((SECONDS + limit))
   until "$@"; do
@@ -118,7 +119,7 @@ await() {
     fi
     if [ "$SECONDS" -ge "$deadline" ]; then
       tail_of_log "$name"
-      die "$name did not $what within $limit seconds"
+      die "$name did not $what within $limit seconds${reason:+: $reason}"
     fi
     sleep 0.1
   done
