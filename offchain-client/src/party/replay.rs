@@ -1,0 +1,63 @@
+//! Payments back from the journal's rows. A row holds the state before its first payment, so it can be read on its own.
+
+use lockstep_protocol::payment::{Batch, Head, Payment};
+
+use crate::store::{Append, StoredBatch};
+use crate::stream::BatchBounds;
+
+/// A row that this role cannot have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a row of payments in the journal is damaged")]
+pub struct DamagedRow;
+
+/// A head as the journal holds it.
+#[must_use]
+pub fn encode_head(head: &Head) -> Vec<u8> {
+    serde_json::to_vec(head).expect("numbers and hexadecimal texts always have a JSON form")
+}
+
+/// Reads what [`encode_head`] wrote.
+///
+/// # Errors
+/// [`DamagedRow`].
+pub fn decode_head(bytes: &[u8]) -> Result<Head, DamagedRow> {
+    serde_json::from_slice(bytes).map_err(|_| DamagedRow)
+}
+
+/// The journal's row for a batch: `batch` continues `before` and leads to `after`.
+#[must_use]
+pub fn row(
+    before: &Head,
+    after: &Head,
+    batch: Vec<u8>,
+    first: lockstep_protocol::units::PaymentNumber,
+) -> Append {
+    Append {
+        channel: before.channel(),
+        first,
+        n: after.number(),
+        before: encode_head(before),
+        head: encode_head(after),
+        records: batch,
+    }
+}
+
+/// The payments of a row, by ascending number.
+///
+/// # Errors
+/// [`DamagedRow`].
+pub fn payments(row: &StoredBatch) -> Result<Vec<Payment>, DamagedRow> {
+    let bound = usize::try_from(BatchBounds::DEFAULT.payments).map_err(|_| DamagedRow)?;
+    let batch = Batch::decode(&row.records, bound).map_err(|_| DamagedRow)?;
+    let mut head = decode_head(&row.before)?;
+    if head.number().next() != Some(row.first) || batch.first != row.first {
+        return Err(DamagedRow);
+    }
+    let mut payments = Vec::with_capacity(batch.records.len());
+    for record in &batch.records {
+        let payment = Payment::chain(&head, record).map_err(|_| DamagedRow)?;
+        head = Head::after(&payment);
+        payments.push(payment);
+    }
+    if u32::try_from(payments.len()) == Ok(row.count) { Ok(payments) } else { Err(DamagedRow) }
+}

@@ -1,0 +1,81 @@
+//! How far a channel has got, as a role has durably written it down.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A channel's phase in a role's journal. A role restarts from this alone.
+///
+/// ```text
+/// wallet:  Granted ─► Open ─► Released ─► Closed        Open ─► Stopped (the vendor's journal differs: never again)
+/// vendor:  Open ─► Closing ─► Released ─► Unlocked ─► Closed      Open ─► Released (the client released unasked)
+///                                  Released ─► Disputed (a lock does not open)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Wallet: the bank has signed the opening; the ledger has not been seen to hold it.
+    Granted,
+    /// Payments are made and taken.
+    Open,
+    /// Vendor: nothing more is accepted; the release is wanted.
+    Closing,
+    /// The last payment's signature has been released: the wallet is about to send it, or the vendor holds it and it is good.
+    Released,
+    /// Vendor: all receipts are stored; the close is to be submitted.
+    Unlocked,
+    /// The ledger has the ending.
+    Closed,
+    /// Wallet: the vendor's journal is not this one's; nothing is signed on this channel ever again [Spec §6].
+    Stopped,
+    /// Vendor: the release is bad or a lock is; what was found is stored.
+    Disputed,
+}
+
+impl Phase {
+    const ALL: [Self; 8] = [
+        Self::Granted,
+        Self::Open,
+        Self::Closing,
+        Self::Released,
+        Self::Unlocked,
+        Self::Closed,
+        Self::Stopped,
+        Self::Disputed,
+    ];
+
+    /// The word in the journal and in `--json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Released => "released",
+            Self::Unlocked => "unlocked",
+            Self::Closed => "closed",
+            Self::Stopped => "stopped",
+            Self::Disputed => "disputed",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word in the journal that is no phase.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal has an unknown phase")]
+pub struct UnknownPhase;
+
+impl FromStr for Phase {
+    type Err = UnknownPhase;
+
+    fn from_str(word: &str) -> Result<Self, UnknownPhase> {
+        Self::ALL.into_iter().find(|phase| phase.name() == word).ok_or(UnknownPhase)
+    }
+}
