@@ -10,6 +10,7 @@ load_profile() {
   if [ -z "$program" ]; then program=$(cargo_binary lockstep lockstep); fi
   text=$("$program" ledger profile --profile "$1" --shell) || die "the profile $1 could not be read"
   eval "$text"
+  [ -n "${profile_name:-}" ] || die "$program printed no profile: is it a current build?"
 }
 
 # process_name ORGANIZATION-INDEX: of its chaincode process.
