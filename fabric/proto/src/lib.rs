@@ -14,7 +14,7 @@
 //! assert_eq!(identity.encode_to_vec(), b"\x0a\x07BankMSP\x12\x03pem");
 //! ```
 
-pub use prost::Message;
+pub use prost::{DecodeError, EncodeError, Message};
 pub use prost_types::{Any, Timestamp};
 
 /// Declares a module with the generated code of one protobuf package.

@@ -1,0 +1,92 @@
+//! What a chaincode server is told: in code, or by the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod environment;
+
+pub use environment::Environment;
+
+/// How a chaincode is served.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The id that the peer gave the package when it was installed: `label:hash`.
+    pub package_id: String,
+    /// `None` serves in the clear.
+    pub tls: Option<TlsConfig>,
+    /// Transactions that run at once, for each peer; more of them wait.
+    pub max_transactions: usize,
+    /// How long running transactions may take to end on shutdown.
+    pub drain_timeout: Duration,
+}
+
+impl ServerConfig {
+    /// Defaults: no TLS, 512 transactions at once per peer, 30 s to drain, which is how long a peer waits for a
+    /// transaction.
+    pub fn new(package_id: impl Into<String>) -> Self {
+        Self {
+            package_id: package_id.into(),
+            tls: None,
+            max_transactions: 512,
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+}
+
+/// Keys and certificates, each in PEM.
+#[derive(Clone)]
+pub struct TlsConfig {
+    /// The server's certificate, and those between it and the CA's. Peers check that it names the host they dial.
+    pub certificate: Vec<u8>,
+    /// Its private key: PKCS#8, PKCS#1 or SEC 1; PKCS#8 under the label `EC PRIVATE KEY`, which Fabric writes, too.
+    pub key: Vec<u8>,
+    /// The CA of the peers' client certificates. With it, only peers that show one of its certificates get in.
+    pub client_ca: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsConfig").field("client_ca", &self.client_ca.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// An environment that does not say how to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A variable is missing.
+    #[error("set {names}: {meaning}")]
+    Missing {
+        /// The variables that would do.
+        names: &'static str,
+        /// What they say.
+        meaning: &'static str,
+    },
+    /// A variable has a value that it cannot have.
+    #[error("{name} is {value:?}, not {expected}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it can be.
+        expected: &'static str,
+    },
+    /// A file that a variable names cannot be read.
+    #[error("cannot read {} that {name} names", path.display())]
+    File {
+        /// The variable.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

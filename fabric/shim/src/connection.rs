@@ -1,0 +1,185 @@
+//! One stream with a peer: carries messages between the stream, the handler and the transactions' tasks.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
+use hlf_proto::protos::ChaincodeMessage;
+use hlf_proto::protos::chaincode_message::Type;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tracing::Instrument;
+
+use crate::handler::{Effect, Ending, Handler, Limits};
+use crate::invocation::{Invocation, TransactionKey};
+use crate::peer::Peer;
+use crate::{Chaincode, LedgerError, Response, Stub};
+
+/// Clients see it, and it is in what endorsers compare, so it does not say what panicked where. The log does.
+const PANICKED: &str = "the chaincode panicked";
+
+type Waiter = oneshot::Sender<Result<Vec<u8>, LedgerError>>;
+
+/// What a transaction's task tells the driver.
+enum Command {
+    Request { key: TransactionKey, kind: Type, payload: Vec<u8>, waiter: Waiter },
+    Finish { key: TransactionKey, ending: Ending },
+}
+
+/// When to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    /// No new transactions; end when none is left.
+    pub(crate) drain: CancellationToken,
+    /// End at once.
+    pub(crate) now: CancellationToken,
+}
+
+/// Drives one conversation until the peer or `stop` ends it.
+pub(crate) struct Connection<C> {
+    chaincode: Arc<C>,
+    handler: Handler<Waiter>,
+    outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl<C: Chaincode> Connection<C> {
+    /// Registers with the peer, and then answers it.
+    pub(crate) async fn run(
+        chaincode: Arc<C>,
+        package_id: &str,
+        limits: Limits,
+        inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
+        outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
+        stop: Stop,
+    ) {
+        let (commands, requests) = mpsc::unbounded_channel();
+        let mut connection = Self { chaincode, handler: Handler::new(limits), outbound, commands };
+        let register = Handler::<Waiter>::register(package_id);
+        let talk = async {
+            connection.perform(vec![Effect::Send(register)]).await?;
+            connection.talk(inbound, requests, &stop.drain).await
+        };
+        let end = stop.now.run_until_cancelled(talk).await.unwrap_or(Ok(()));
+        if let Err(status) = &end {
+            tracing::info!(%status, "the stream with a peer ended");
+        }
+        let Self { handler, outbound, .. } = connection;
+        for effect in handler.disconnect() {
+            if let Effect::Wake(waiter, result) = effect {
+                // The task may have ended.
+                let _ = waiter.send(result);
+            }
+        }
+        if let Err(status) = end {
+            // The peer may be gone, or not be reading.
+            let _ = outbound.try_send(Err(status));
+        }
+    }
+
+    async fn talk(
+        &mut self,
+        mut inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
+        mut requests: mpsc::UnboundedReceiver<Command>,
+        drain: &CancellationToken,
+    ) -> Result<(), Status> {
+        let mut draining = false;
+        while !(draining && self.handler.is_idle()) {
+            let effects = tokio::select! {
+                () = drain.cancelled(), if !draining => {
+                    draining = true;
+                    self.handler.drain();
+                    Vec::new()
+                }
+                message = inbound.next() => {
+                    let message = message.unwrap_or_else(|| Err(Status::unavailable("the peer closed the stream")))?;
+                    let kind = message.r#type;
+                    tracing::trace!(kind, tx_id = message.txid, "from the peer");
+                    self.handler
+                        .on_message(message)
+                        .map_err(|error| Status::failed_precondition(error.to_string()))?
+                }
+                Some(command) = requests.recv() => match command {
+                    Command::Request { key, kind, payload, waiter } => {
+                        self.handler.request(&key, kind, payload, waiter)
+                    }
+                    Command::Finish { key, ending } => self.handler.finish(&key, ending),
+                },
+            };
+            self.perform(effects).await?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, effects: Vec<Effect<Waiter>>) -> Result<(), Status> {
+        for effect in effects {
+            match effect {
+                Effect::Send(message) => {
+                    let gone = |_| Status::unavailable("the peer stopped reading");
+                    self.outbound.send(Ok(message)).await.map_err(gone)?;
+                }
+                Effect::Begin(invocation) => self.begin(*invocation),
+                Effect::Wake(waiter, result) => {
+                    // Whoever gave up waiting does not want it.
+                    let _ = waiter.send(result);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one transaction in a task of its own.
+    fn begin(&self, invocation: Invocation) {
+        let key = invocation.key.clone();
+        let span = tracing::info_span!("transaction", channel_id = key.channel_id, tx_id = key.tx_id);
+        let chaincode = Arc::clone(&self.chaincode);
+        let commands = self.commands.clone();
+        let task = async move {
+            let peer = StreamPeer { key: key.clone(), commands: commands.clone() };
+            let ending = answer(&*chaincode, invocation, Arc::new(peer)).await;
+            // Nobody is interested once the stream has ended.
+            let _ = commands.send(Command::Finish { key, ending });
+        };
+        tokio::spawn(task.instrument(span));
+    }
+}
+
+/// Lets the chaincode answer one call; a panic is the failure of that call alone.
+pub(crate) async fn answer<C: Chaincode>(
+    chaincode: &C,
+    invocation: Invocation,
+    peer: Arc<dyn Peer>,
+) -> Ending {
+    let is_init = invocation.is_init;
+    let stub = Stub::new(invocation, peer);
+    let call = async { if is_init { chaincode.init(&stub).await } else { chaincode.invoke(&stub).await } };
+    let Ok(response) = AssertUnwindSafe(call).catch_unwind().await else {
+        tracing::error!("the chaincode panicked");
+        return Ending { response: Response::error(PANICKED), event: None };
+    };
+    tracing::debug!(status = response.status(), message = response.message(), "answered");
+    Ending { event: stub.take_event(), response }
+}
+
+/// The way of one transaction's requests through the driver to the peer.
+struct StreamPeer {
+    key: TransactionKey,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Peer for StreamPeer {
+    fn call(&self, kind: Type, payload: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, LedgerError>> {
+        let (waiter, reply) = oneshot::channel();
+        let request = Command::Request { key: self.key.clone(), kind, payload, waiter };
+        let sent = self.commands.send(request).is_ok();
+        async move {
+            if !sent {
+                return Err(LedgerError::Disconnected);
+            }
+            reply.await.unwrap_or(Err(LedgerError::Disconnected))
+        }
+        .boxed()
+    }
+}

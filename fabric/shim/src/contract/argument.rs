@@ -1,0 +1,275 @@
+//! Arguments are bytes; functions take types.
+
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
+
+use super::{CallError, Function};
+
+/// An argument that a function does not take.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidArgument {
+    /// It is not UTF-8.
+    #[error("the argument is not UTF-8")]
+    NotUtf8,
+    /// It is not of the parameter's type.
+    #[error("{0}")]
+    Value(String),
+}
+
+/// A type that functions take as an argument.
+///
+/// Every type that serde can deserialise is one. What it is made of decides how the argument is read: text (`String`, a
+/// newtype around it, anything that deserialises from a string) as it stands, without quotes; everything else as JSON.
+/// An empty argument is `None` for an `Option`. [`Bytes`] takes the argument as it is.
+pub trait FromArgument: Sized {
+    /// Reads an argument.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`] if it is not of this type.
+    fn from_argument(argument: &[u8]) -> Result<Self, InvalidArgument>;
+}
+
+impl<T: DeserializeOwned> FromArgument for T {
+    fn from_argument(argument: &[u8]) -> Result<Self, InvalidArgument> {
+        let text = std::str::from_utf8(argument).map_err(|_| InvalidArgument::NotUtf8)?;
+        T::deserialize(Text(text)).map_err(|error| InvalidArgument::Value(error.to_string()))
+    }
+}
+
+/// Bytes of any kind, as an argument and as a result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl FromArgument for Bytes {
+    fn from_argument(argument: &[u8]) -> Result<Self, InvalidArgument> {
+        Ok(Self(argument.to_vec()))
+    }
+}
+
+/// The arguments of one call, taken one after the other. What `#[contract]` expands to uses it.
+#[derive(Debug)]
+pub struct Arguments<'a> {
+    function: &'static Function,
+    arguments: std::iter::Zip<std::slice::Iter<'static, &'static str>, std::slice::Iter<'a, Vec<u8>>>,
+}
+
+impl<'a> Arguments<'a> {
+    /// The arguments of a call of this function.
+    #[must_use]
+    pub fn new(function: &'static Function, arguments: &'a [Vec<u8>]) -> Self {
+        Self { function, arguments: function.parameters.iter().zip(arguments) }
+    }
+
+    /// The next argument.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] if there is none, or it is not of the parameter's type.
+    pub fn take<T: FromArgument>(&mut self) -> Result<T, CallError> {
+        let function = self.function.name;
+        let expected = self.function.parameters.len();
+        let actual = expected.saturating_sub(self.arguments.len());
+        let (&parameter, argument) =
+            self.arguments.next().ok_or(CallError::ArgumentCount { function, expected, actual })?;
+        T::from_argument(argument).map_err(|source| CallError::InvalidArgument {
+            function,
+            parameter,
+            source,
+        })
+    }
+}
+
+/// Deserialises from the text of an argument: strings from the text itself, everything else from JSON.
+struct Text<'a>(&'a str);
+
+impl<'a> Text<'a> {
+    fn json<T>(
+        self,
+        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'a>>) -> serde_json::Result<T>,
+    ) -> serde_json::Result<T> {
+        let mut json = serde_json::Deserializer::from_str(self.0);
+        let value = read(&mut json)?;
+        json.end()?;
+        Ok(value)
+    }
+}
+
+/// The method of JSON's deserialiser of the same name.
+macro_rules! json {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+            self.json(|json| serde::Deserializer::$method(json, visitor))
+        }
+    )*};
+}
+
+impl<'de> serde::Deserializer<'de> for Text<'de> {
+    type Error = serde_json::Error;
+
+    json! {
+        deserialize_any deserialize_bool deserialize_seq deserialize_map deserialize_ignored_any
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_f32 deserialize_f64
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_borrowed_bytes(self.0.as_bytes())
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_empty() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.0.is_empty() {
+            return visitor.visit_unit();
+        }
+        self.json(|json| serde::Deserializer::deserialize_unit(json, visitor))
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Self::Error> {
+        self.json(|json| serde::Deserializer::deserialize_tuple(json, len, visitor))
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.json(|json| serde::Deserializer::deserialize_tuple_struct(json, name, len, visitor))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.json(|json| serde::Deserializer::deserialize_struct(json, name, fields, visitor))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        // A variant without data is its name; one with data is an object in JSON.
+        if self.0.trim_start().starts_with('{') {
+            return self.json(|json| serde::Deserializer::deserialize_enum(json, name, variants, visitor));
+        }
+        let variant: StrDeserializer<'_, Self::Error> = self.0.into_deserializer();
+        visitor.visit_enum(variant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn read<T: FromArgument>(argument: &str) -> Result<T, InvalidArgument> {
+        T::from_argument(argument.as_bytes())
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Id(String);
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Colour {
+        Red,
+        Mixed { red: u8 },
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Asset {
+        id: Id,
+        value: u64,
+        colour: Option<Colour>,
+    }
+
+    #[test]
+    fn the_type_decides_how_an_argument_is_read() {
+        assert_eq!(read("17"), Ok("17".to_owned()));
+        assert_eq!(read("a \"quoted\\ text"), Ok(Id("a \"quoted\\ text".into())));
+        assert_eq!(read("17"), Ok(17_u64));
+        assert_eq!(read("-1.5"), Ok(-1.5_f64));
+        assert_eq!(read("true"), Ok(true));
+        assert_eq!(read("x"), Ok('x'));
+        assert_eq!(read(""), Ok(None::<u64>));
+        assert_eq!(read("3"), Ok(Some(3_u64)));
+        assert_eq!(read("[1,2]"), Ok(vec![1, 2]));
+        assert_eq!(read(r#"{"a":1}"#), Ok(BTreeMap::from([("a".to_owned(), 1)])));
+        assert_eq!(read("Red"), Ok(Colour::Red));
+        assert_eq!(read(r#"{"Mixed":{"red":3}}"#), Ok(Colour::Mixed { red: 3 }));
+        let asset = Asset { id: Id("a".into()), value: 5, colour: Some(Colour::Red) };
+        assert_eq!(read(r#"{"id":"a","value":5,"colour":"Red"}"#), Ok(asset));
+        assert_eq!(Bytes::from_argument(&[0xff, 0]), Ok(Bytes(vec![0xff, 0])));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(String::from_argument(&[0xff]), Err(InvalidArgument::NotUtf8));
+        assert!(read::<u64>("-1").is_err() && read::<u64>("1 2").is_err() && read::<u64>("").is_err());
+        assert!(read::<u64>("\"1\"").is_err() && read::<bool>("yes").is_err());
+        assert!(read::<Colour>("Green").is_err() && read::<Asset>("{}").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn text_comes_through_unchanged(text in any::<String>()) {
+            prop_assert_eq!(read::<String>(&text), Ok(text));
+        }
+
+        #[test]
+        fn nothing_panics(argument in any::<Vec<u8>>()) {
+            let _ = u64::from_argument(&argument);
+            let _ = Asset::from_argument(&argument);
+            let _ = Colour::from_argument(&argument);
+            let _ = serde_json::Value::from_argument(&argument);
+        }
+    }
+}

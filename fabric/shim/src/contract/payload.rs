@@ -1,0 +1,101 @@
+//! Results are types; answers are bytes.
+
+use std::fmt::Display;
+
+use serde::Serialize;
+
+use super::Bytes;
+use crate::Response;
+
+/// A result that cannot be written as JSON, such as a map whose keys are no strings.
+#[derive(Debug, thiserror::Error)]
+#[error("the result cannot be written as JSON: {0}")]
+pub struct PayloadError(#[from] serde_json::Error);
+
+/// A type that functions give as a result.
+///
+/// Every type that serde can serialise is one: what serialises to a string is that text without quotes, `()` and `None`
+/// are nothing, everything else is JSON. [`Bytes`] is what it is. A result is compared between endorsers, so it must
+/// not depend on the order of a `HashMap`.
+pub trait Payload {
+    /// The bytes of the result.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] if the result cannot be written as JSON.
+    fn into_payload(self) -> Result<Vec<u8>, PayloadError>;
+}
+
+impl<T: Serialize> Payload for T {
+    fn into_payload(self) -> Result<Vec<u8>, PayloadError> {
+        let json = serde_json::to_vec(&self)?;
+        match json.as_slice() {
+            b"null" => Ok(Vec::new()),
+            [b'"', ..] => Ok(serde_json::from_slice::<String>(&json)?.into_bytes()),
+            _ => Ok(json),
+        }
+    }
+}
+
+impl Payload for Bytes {
+    fn into_payload(self) -> Result<Vec<u8>, PayloadError> {
+        Ok(self.0)
+    }
+}
+
+/// How a function ends: with a result, or with an error whose text the client gets with status 500 and after which
+/// nothing is written.
+#[diagnostic::on_unimplemented(
+    message = "a transaction returns a `Result` of something to serialise and an error to display",
+    label = "this is what the transaction returns"
+)]
+pub trait Outcome {
+    /// The answer.
+    fn into_response(self) -> Response;
+}
+
+impl<T: Payload, E: Display> Outcome for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self.map(Payload::into_payload) {
+            Ok(Ok(payload)) => Response::success(payload),
+            Ok(Err(error)) => Response::error(error.to_string()),
+            Err(error) => Response::error(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn answer(outcome: impl Outcome) -> (i32, String) {
+        let response = outcome.into_response();
+        let text = if response.is_success() { response.payload() } else { response.message().as_bytes() };
+        (response.status(), String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    fn success<T: Payload>(value: T) -> String {
+        let (status, text) = answer(Ok::<T, String>(value));
+        assert_eq!(status, 200);
+        text
+    }
+
+    #[test]
+    fn results_are_text_or_json() {
+        assert_eq!(success("a \"b\"\n"), "a \"b\"\n");
+        assert_eq!(success(17), "17");
+        assert_eq!(success(()), "");
+        assert_eq!(success(None::<u8>), "");
+        assert_eq!(success(vec!["a"]), r#"["a"]"#);
+        assert_eq!(success(BTreeMap::from([("a", 1)])), r#"{"a":1}"#);
+        assert_eq!(success(Bytes(b"\"raw\"".to_vec())), "\"raw\"");
+    }
+
+    #[test]
+    fn errors_are_status_500_with_their_text() {
+        assert_eq!(answer(Err::<(), _>("no")), (500, "no".to_owned()));
+        assert_eq!(answer(Ok::<_, String>(BTreeMap::from([((1, 2), 3)]))).0, 500);
+    }
+}

@@ -1,0 +1,61 @@
+//! Why a request to the peer failed.
+
+use hlf_proto::protos::chaincode_message::Type;
+
+use crate::KeyError;
+
+/// A request to the ledger that failed.
+///
+/// The chaincode normally gives up and answers with it; the transaction then has no effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The peer refused the request, in its words.
+    #[error("{text}")]
+    Peer {
+        /// What the peer said.
+        text: String,
+    },
+    /// The connection to the peer has ended.
+    #[error("the connection to the peer has ended")]
+    Disconnected,
+    /// The transaction is over; the stub outlived it.
+    #[error("the transaction is over")]
+    TransactionOver,
+    /// The request would be larger than a peer takes.
+    #[error("a {kind} request of {bytes} bytes is larger than the limit of {limit} bytes", kind = kind.as_str_name())]
+    TooLarge {
+        /// Kind of the request.
+        kind: Type,
+        /// Its size.
+        bytes: usize,
+        /// The largest size that is sent.
+        limit: usize,
+    },
+    /// The peer's reply cannot be decoded.
+    #[error("the peer's reply to {kind} cannot be decoded", kind = kind.as_str_name())]
+    Undecodable {
+        /// Kind of the request.
+        kind: Type,
+        /// What is wrong with the reply.
+        source: hlf_proto::DecodeError,
+    },
+    /// A called chaincode did not end as a chaincode does.
+    #[error("the called chaincode ended with a {kind} message", kind = kind.as_str_name())]
+    UnexpectedEnd {
+        /// Kind of the message that came instead of COMPLETED.
+        kind: Type,
+    },
+    /// The ledger does not take an empty key.
+    #[error("a key must not be empty")]
+    EmptyKey,
+    /// The key cannot be used here.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A page has at least one entry and at most 2^31 - 1.
+    #[error("a page of {entries} entries cannot be asked for")]
+    PageSize {
+        /// The size that was asked for.
+        entries: u32,
+    },
+}
