@@ -1,0 +1,243 @@
+//! The client's side of a channel, one struct per phase [Spec §6, §7].
+//!
+//! ```text
+//! Paying ── pay ──► Paying ── release ──► Released
+//!    └── reconcile ──► Paying, or Poisoned: it never signs on that channel again
+//! ```
+//!
+//! The caller makes every [`Payment`] durable before it sends it, marks the channel released before it sends σ_n, and marks it
+//! poisoned before it does anything else. Nothing here is secret in a [`Head`]: a role restarts from the wallet's seed, the record,
+//! and the head of its journal, because RFC 6979 gives the same σ_n again.
+
+use crate::amount::PAYMENT_LIMIT;
+use crate::hash::ChannelId;
+use crate::key::SecretKey;
+use crate::ledger::{ChannelRecord, ChannelState};
+use crate::lock::Lock;
+use crate::memo::Memo;
+use crate::opening::{Opening, SignedOpening};
+use crate::payment::{Ack, Head, Payment, PaymentFields};
+use crate::refusal::Refusal;
+use crate::signature::Signature;
+use crate::time::Timestamp;
+use crate::token_chain::TokenChain;
+use crate::units::{PaymentNumber, Units};
+use crate::wallet_seed::WalletSeed;
+
+/// Why a channel cannot be paid on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotPayable {
+    /// The ledger does not show it open.
+    #[error("the channel is {found} on the ledger, not open")]
+    State {
+        /// What the ledger shows.
+        found: ChannelState,
+    },
+    /// The ledger's record is not the opening that the bank gave.
+    #[error("the ledger's record is not the opening that the bank gave")]
+    OtherOpening,
+    /// The record's σ₀ does not verify.
+    #[error(transparent)]
+    Refused(Refusal),
+    /// The wallet's seed gives another payment key or another token chain.
+    #[error("the wallet's seed does not belong to this channel")]
+    OtherSeed,
+    /// The journal's head is of another channel, or beyond this one's end.
+    #[error("the journal's head is not of this channel")]
+    OtherHead,
+}
+
+/// Why a payment was not made. Nothing was signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PayError {
+    /// No unit at all.
+    #[error("a payment moves one unit at least")]
+    NoUnits,
+    /// More than ten dollars at once.
+    #[error("a payment moves ten dollars at most")]
+    AboveLimit,
+    /// Fewer units are left.
+    #[error("the channel has {} units left", left.as_count())]
+    Exhausted {
+        /// What is left.
+        left: Units,
+    },
+}
+
+/// The vendor remembers another last payment than this wallet made: the wallet never signs on that channel again [Spec §6].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the vendor's last payment is not in this wallet's journal; it never signs on this channel again")]
+pub struct Poisoned {
+    /// The channel.
+    pub channel: ChannelId,
+    /// What the vendor showed.
+    pub vendor: Ack,
+}
+
+/// The phase in which payments are made.
+#[derive(Debug)]
+pub struct Paying {
+    opening: Opening,
+    key: SecretKey,
+    chain: TokenChain,
+    head: Head,
+    /// σ_n of the head; σ₀ before any payment. Stays here until the release.
+    signature: Signature,
+}
+
+impl Paying {
+    /// Begins paying, or goes on from a journal's head. `record` is what the client's own peer shows, `given` what the bank gave and
+    /// the client checked against its request; the σ₀ that is locked is the record's [Spec §4].
+    ///
+    /// # Errors
+    /// [`NotPayable`].
+    pub fn resume(
+        record: &ChannelRecord,
+        given: &SignedOpening,
+        seed: &WalletSeed,
+        head: Option<Head>,
+    ) -> Result<Self, NotPayable> {
+        if record.state() != ChannelState::Open {
+            return Err(NotPayable::State { found: record.state() });
+        }
+        if record.opening() != given.opening() {
+            return Err(NotPayable::OtherOpening);
+        }
+        record.signed_opening().check_signature().map_err(NotPayable::Refused)?;
+        let opening = record.opening().clone();
+        let terms = opening.terms();
+        let key = seed.payment_key(&terms.nonce);
+        let chain = TokenChain::new(terms.nonce, &seed.chain_seed(&terms.nonce), terms.token_count)
+            .map_err(|_| NotPayable::OtherSeed)?;
+        if *key.public_key() != terms.client_key || chain.root() != terms.token_root {
+            return Err(NotPayable::OtherSeed);
+        }
+        let head = head.unwrap_or_else(|| Head::start(&opening));
+        if head.channel() != opening.channel_id() || head.released() > terms.token_count {
+            return Err(NotPayable::OtherHead);
+        }
+        let signature = signature_of(&head.ack(), &key, record.bank_signature());
+        Ok(Self { opening, key, chain, head, signature })
+    }
+
+    /// The head: what the next payment continues.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The channel's opening.
+    #[must_use]
+    pub const fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// The units not yet paid.
+    #[must_use]
+    pub fn left(&self) -> Units {
+        self.opening.terms().token_count.checked_sub(self.head.released()).unwrap_or_default()
+    }
+
+    /// Makes payment n+1: signs it and locks σ_n under its signature. The caller saves it before it sends it.
+    ///
+    /// # Errors
+    /// [`PayError`]; nothing was signed and nothing changed.
+    #[must_use = "a payment that was signed must be saved: its number is never signed differently"]
+    pub fn pay(&mut self, units: Units, memo: Memo, now: Timestamp) -> Result<Payment, PayError> {
+        if units == Units::ZERO {
+            return Err(PayError::NoUnits);
+        }
+        let exhausted = PayError::Exhausted { left: self.left() };
+        let released = self.head.released().checked_add(units).ok_or(exhausted)?;
+        let number = self.head.number().next().ok_or(exhausted)?;
+        let token = self.chain.token(released).map_err(|_| exhausted)?;
+        if !self.opening.worth(units).is_ok_and(|amount| amount <= PAYMENT_LIMIT) {
+            return Err(PayError::AboveLimit);
+        }
+        let fields = PaymentFields {
+            channel: self.head.channel(),
+            previous: self.head.tx(),
+            number,
+            units,
+            released,
+            token,
+            // A clock that runs backwards must not give a payment that the vendor refuses.
+            ts: now.max(self.head.ts()),
+            memo_hash: memo.hash(),
+            previous_lock: *self.head.lock(),
+        };
+        let tx = fields.tx();
+        let signature = self.key.sign(&tx.as_digest());
+        let lock = Lock::seal(&self.signature, &signature);
+        let payment = Payment::from_parts(fields, tx, lock, memo);
+        self.head = Head::after(&payment);
+        self.signature = signature;
+        Ok(payment)
+    }
+
+    /// At a new stream: compares the vendor's last payment with the journal. `journal` is the journal's payment of the vendor's number,
+    /// `None` if it has none or the number is 0. The payments behind it are to be sent again, as they are.
+    ///
+    /// # Errors
+    /// [`Poisoned`] when they differ; the phase is gone.
+    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Poisoned> {
+        if self.remembers(vendor, journal) {
+            Ok(self)
+        } else {
+            Err(Poisoned { channel: self.head.channel(), vendor: *vendor })
+        }
+    }
+
+    fn remembers(&self, vendor: &Ack, journal: Option<&Payment>) -> bool {
+        if *vendor == self.head.ack() || *vendor == Head::start(&self.opening).ack() {
+            return true;
+        }
+        vendor.number < self.head.number()
+            && journal.is_some_and(|own| own.ack() == *vendor && own.fields().channel == self.head.channel())
+    }
+
+    /// Releases σ_n for the vendor's last payment, which the client compares as in [`Self::reconcile`]. Nothing is paid any more.
+    ///
+    /// # Errors
+    /// [`Poisoned`] when the vendor names a payment that this wallet did not make.
+    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Released, Poisoned> {
+        let poisoned = Poisoned { channel: self.head.channel(), vendor: *vendor };
+        if vendor.number == PaymentNumber::OPENING || !self.remembers(vendor, journal) {
+            return Err(poisoned);
+        }
+        let signature =
+            if *vendor == self.head.ack() { self.signature } else { self.key.sign(&vendor.tx.as_digest()) };
+        Ok(Released { last: *vendor, signature })
+    }
+}
+
+fn signature_of(ack: &Ack, key: &SecretKey, bank_signature: &Signature) -> Signature {
+    if ack.number == PaymentNumber::OPENING { *bank_signature } else { key.sign(&ack.tx.as_digest()) }
+}
+
+/// The phase after the release: the client gives σ_n as often as it is asked, and signs nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    last: Ack,
+    signature: Signature,
+}
+
+impl Released {
+    /// Goes on after a restart, from what the caller saved when it released.
+    #[must_use]
+    pub const fn from_parts(last: Ack, signature: Signature) -> Self {
+        Self { last, signature }
+    }
+
+    /// The payment that was released.
+    #[must_use]
+    pub const fn last(&self) -> &Ack {
+        &self.last
+    }
+
+    /// σ_n.
+    #[must_use]
+    pub const fn signature(&self) -> &Signature {
+        &self.signature
+    }
+}
