@@ -3,4 +3,8 @@
 pub mod cli;
 pub mod home;
 pub mod keystore;
+pub mod ledger;
+pub mod party;
+pub mod store;
+pub mod stream;
 pub mod tls;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::Table;
 use futures::StreamExt as _;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::PublicKey;
-use lockstep_protocol::ledger::ChannelRecord;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::ledger::checkpoint::{CheckpointError, CheckpointFile};
 use crate::ledger::fabric::{Caller, ConnectError, FabricLedger};
 use crate::ledger::profile::{Profile, ProfileError};
 use crate::ledger::{
-    ChannelPage, EventStart, HistoryEntry, Ledger, LedgerError, LedgerEvent, PageRequest, Party,
+    ChannelPage, EventStart, Ledger, LedgerError, LedgerEvent, PageRequest, Party,
 };
 
 /// What can be asked of the ledger.
@@ -25,6 +25,7 @@ use crate::ledger::{
 pub enum Verb {
     /// Show one channel's record
     Channel {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// The channel's id: 64 hexadecimal digits
@@ -33,6 +34,7 @@ pub enum Verb {
     },
     /// List the channels of a bank, a client or a vendor
     Channels {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// Whose channels
@@ -50,6 +52,7 @@ pub enum Verb {
     },
     /// Show every version of a channel's record
     History {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// The channel's id: 64 hexadecimal digits
@@ -58,6 +61,7 @@ pub enum Verb {
     },
     /// Show a bank key's registration
     Bank {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// The bank's public key: 66 hexadecimal digits
@@ -66,6 +70,7 @@ pub enum Verb {
     },
     /// Print the contract's events as they come, until interrupted
     Events {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// Start with this block (default: with the first event of all)
@@ -80,6 +85,7 @@ pub enum Verb {
     },
     /// Wait until the network endorses a question to the contract
     Ready {
+        /// Which network, as whom
         #[command(flatten)]
         network: NetworkArgs,
         /// Seconds to wait
@@ -140,7 +146,7 @@ impl Verb {
             Self::Channel { network, id } => {
                 let record = network.connect()?.channel(id).await?;
                 let record = record.ok_or_else(|| absent(format!("the ledger has no channel {id}")))?;
-                output.result(&record, |record| channel_table(record));
+                output.result(&record, field_table);
                 Ok(())
             }
             Self::Channels { network, by, key, page_size, bookmark } => {
@@ -152,14 +158,14 @@ impl Verb {
                 if history.is_empty() {
                     return Err(absent(format!("the ledger has no channel {id}")));
                 }
-                output.result(&history, |history| history_table(history));
+                output.result(&history, |history| row_table(&["timestamp", "record.state", "tx_id"], history));
                 Ok(())
             }
             Self::Bank { network, key } => {
                 let registration = network.connect()?.bank(&key).await?;
-                let registration =
-                    registration.ok_or_else(|| absent(format!("the ledger has no bank with the key {key}")))?;
-                output.result(&registration, |registration| field_table(registration));
+                let registration = registration
+                    .ok_or_else(|| absent(format!("the ledger has no bank with the key {key}")))?;
+                output.result(&registration, field_table);
                 Ok(())
             }
             Self::Events { network, from, count, checkpoint } => {
@@ -240,18 +246,36 @@ async fn follow_events(
 }
 
 fn absent(what: String) -> CliError {
-    CliError::new(Exit::Failed, what).with_hint("a peer knows what is committed; a transaction on its way is not there yet")
+    CliError::new(Exit::Failed, what)
+        .with_hint("a peer knows what is committed; a transaction on its way is not there yet")
 }
 
-/// One row for each field, by its name in the JSON.
+/// One row for each field, by its place in the JSON.
 fn field_table<T: Serialize>(value: &T) -> String {
     let mut rows = table(["field", "value"]);
-    if let Ok(Value::Object(fields)) = serde_json::to_value(value) {
-        for (name, value) in fields {
-            rows.add_row([name, cell(&value)]);
-        }
-    }
+    let value = serde_json::to_value(value).unwrap_or_default();
+    add_fields(&mut rows, "", &value);
     rows.to_string()
+}
+
+fn add_fields(rows: &mut Table, name: &str, value: &Value) {
+    let Value::Object(fields) = value else {
+        rows.add_row([name, &cell(value)]);
+        return;
+    };
+    for (field, value) in fields {
+        let dot = if name.is_empty() { "" } else { "." };
+        add_fields(rows, &format!("{name}{dot}{field}"), value);
+    }
+}
+
+fn channels_table(page: &ChannelPage) -> String {
+    let columns = ["channel_id", "state", "opening.total", "opening.unit_price", "opening.token_count", "opening.expiry"];
+    let rows = row_table(&columns, &page.channels);
+    match page.bookmark.as_str() {
+        "" => rows,
+        bookmark => format!("{rows}\nmore with --bookmark {bookmark}"),
+    }
 }
 
 /// One row for each value, with the named fields as columns.
@@ -259,7 +283,9 @@ fn row_table<T: Serialize>(columns: &[&str], values: &[T]) -> String {
     let mut rows = table(columns.iter().copied());
     for value in values {
         let value = serde_json::to_value(value).unwrap_or_default();
-        rows.add_row(columns.iter().map(|name| value.pointer(&format!("/{}", name.replace('.', "/"))).map_or_else(String::new, cell)));
+        rows.add_row(columns.iter().map(|name| {
+            value.pointer(&format!("/{}", name.replace('.', "/"))).map_or_else(String::new, cell)
+        }));
     }
     rows.to_string()
 }
@@ -284,12 +310,12 @@ fn profile_table(profile: &Profile) -> String {
         let peers: Vec<&str> = organization.peers.iter().map(|peer| peer.address.as_str()).collect();
         let yes_no = |there: bool| if there { "yes" } else { "no" };
         rows.add_row([
-            &organization.name,
-            &organization.msp_id,
+            organization.name.as_str(),
+            organization.msp_id.as_str(),
             &*peers.join(", "),
             yes_no(organization.admin.is_some()),
             yes_no(organization.user.is_some()),
-            organization.chaincode.as_ref().map_or("", |server| &server.address),
+            organization.chaincode.as_ref().map_or("", |server| server.address.as_str()),
         ]);
     }
     let Profile { name, version, channel, chaincode, .. } = profile;
@@ -321,7 +347,9 @@ impl From<CheckpointError> for CliError {
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         let exit = match &error {
-            LedgerError::Refused(_) | LedgerError::Rejected { .. } | LedgerError::NotCommitted { .. } => Exit::Failed,
+            LedgerError::Refused(_) | LedgerError::Rejected { .. } | LedgerError::NotCommitted { .. } => {
+                Exit::Failed
+            }
             LedgerError::Unavailable { .. } => Exit::Unreachable,
             LedgerError::OutcomeUnknown { .. } => Exit::OutcomeUnknown,
             LedgerError::Violation { .. } => Exit::Mismatch,

@@ -90,7 +90,7 @@ fn of_cause(cause: &StageCause, retry: Retry, organization: &str) -> LedgerError
         StageCause::Reply(_) => LedgerError::Violation { what: reason },
         StageCause::Sign(_) => LedgerError::Rejected { reason },
         StageCause::Call(call) if call.origin() == Origin::Peer && retry == Retry::Never => LedgerError::Rejected { reason },
-        StageCause::Call(_) => LedgerError::Unavailable { organization: organization.to_owned(), reason },
+        _ => LedgerError::Unavailable { organization: organization.to_owned(), reason },
     }
 }
 

@@ -68,12 +68,12 @@ impl FabricLedger {
         let status = self.end_of(&transaction).await?;
         let committed = Instant::now();
 
-        let valid = status.into_valid().map_err(|error| not_committed(&error))?;
+        status.ensure_valid().map_err(|error| not_committed(&error))?;
         let record = answer::decode(function, transaction.result()).map_err(Failure::Final)?;
         Ok(Submitted {
             record,
-            tx_id: TransactionId::new(valid.transaction_id().as_str()),
-            block: valid.block_number(),
+            tx_id: TransactionId::new(status.transaction_id().as_str()),
+            block: status.block_number(),
             timing: Timing { endorse: endorsed - started, order: ordered - endorsed, commit: committed - ordered },
         })
     }

@@ -1,0 +1,50 @@
+//! Which function a call is for.
+
+use hlf_shim::{Chaincode, Response, Stub};
+use lockstep_protocol::ledger::{CloseByRelease, Command as _, Open, RegisterBank};
+use lockstep_protocol::refusal::Refusal;
+
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::failure::Failure;
+
+/// The channel contract, with the endorser's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct ChannelContract<C> {
+    clock: C,
+}
+
+impl<C: Clock> ChannelContract<C> {
+    /// The contract on an endorser with this clock.
+    pub const fn new(clock: C) -> Self {
+        Self { clock }
+    }
+
+    async fn answer(&self, stub: &Stub) -> Result<Vec<u8>, Failure> {
+        let (function, arguments) = stub.args().split_first().ok_or(Refusal::UnknownFunction)?;
+        let call = Call::new(stub, arguments, &self.clock);
+        match str::from_utf8(function).unwrap_or_default() {
+            RegisterBank::FUNCTION => call.register_bank().await,
+            Open::FUNCTION => call.open().await,
+            CloseByRelease::FUNCTION => call.close_by_release().await,
+            "Channel" => call.channel().await,
+            "Channels" => call.channels().await,
+            "History" => call.history().await,
+            "Bank" => call.bank().await,
+            _ => Err(Refusal::UnknownFunction.into()),
+        }
+    }
+}
+
+impl<C: Clock> Chaincode for ChannelContract<C> {
+    async fn invoke(&self, stub: &Stub) -> Response {
+        match self.answer(stub).await {
+            Ok(answer) => Response::success(answer),
+            Err(failure) => {
+                let function = stub.args().first().map(|name| String::from_utf8_lossy(name));
+                tracing::info!(tx_id = stub.tx_id(), ?function, %failure, "refused");
+                failure.into()
+            }
+        }
+    }
+}

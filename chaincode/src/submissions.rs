@@ -1,0 +1,77 @@
+//! The functions that change the ledger [Spec §8].
+
+use lockstep_protocol::ledger::{ChannelChange, CloseByRelease, Command, Open, RegisterBank};
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::rules::{self, Changed, Outcome, Transition};
+use lockstep_protocol::ledger::{decode_command, one_argument};
+
+use crate::call::Call;
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::store;
+
+impl<C: Clock> Call<'_, C> {
+    /// `RegisterBank`.
+    pub(crate) async fn register_bank(&self) -> Result<Vec<u8>, Failure> {
+        let command: RegisterBank = self.command()?;
+        let (submitter, ledger, clocks) = (self.submitter()?, self.ledger()?, self.clocks()?);
+        let stored = store::bank(self.stub, command.bank_key()).await?;
+        match rules::register_bank(stored, &command, &submitter, &ledger, clocks)? {
+            Outcome::Changed(registration) => {
+                store::put_bank(self.stub, &registration).await?;
+                Ok(store::json(&registration))
+            }
+            Outcome::AlreadyDone(registration) => Ok(store::json(&registration)),
+        }
+    }
+
+    /// `Open`.
+    pub(crate) async fn open(&self) -> Result<Vec<u8>, Failure> {
+        let command: Open = self.command()?;
+        let (ledger, clocks) = (self.ledger()?, self.clocks()?);
+        let terms = command.opening().terms();
+        let registration = store::bank(self.stub, &terms.bank_key).await?;
+        let stored = store::channel(self.stub, command.channel_id()).await?;
+        let owner = store::channel_of_client(self.stub, &terms.client_key, &terms.bank_key).await?;
+        let changed = rules::open(registration.as_ref(), stored, owner, &command, &ledger, clocks)?;
+        self.store_and_answer(changed).await
+    }
+
+    /// `CloseByRelease`.
+    pub(crate) async fn close_by_release(&self) -> Result<Vec<u8>, Failure> {
+        let command: CloseByRelease = self.command()?;
+        let clocks = self.clocks()?;
+        let stored = store::channel(self.stub, command.channel_id()).await?;
+        self.store_and_answer(rules::close_by_release(stored, &command, clocks)?).await
+    }
+
+    /// The one JSON document that the function takes.
+    fn command<T: Command>(&self) -> Result<T, Refusal> {
+        decode_command(one_argument(self.arguments)?)
+    }
+
+    /// Stores a change and announces it, or does neither for the same again; answers the record as it stands.
+    async fn store_and_answer(&self, changed: Changed) -> Result<Vec<u8>, Failure> {
+        let transition = match changed {
+            Outcome::Changed(transition) => transition,
+            Outcome::AlreadyDone(record) => return Ok(store::json(&record)),
+        };
+        let Transition { record, change, created, takes_client_key } = transition;
+        store::put_channel(self.stub, &record).await?;
+        if created {
+            store::put_index(self.stub, &record).await?;
+        }
+        if takes_client_key {
+            store::put_client_key(self.stub, &record).await?;
+        }
+        self.announce(change);
+        Ok(store::json(&record))
+    }
+
+    /// Sets the event: its name says the new state, its payload is an array, for batches to come.
+    fn announce(&self, change: ChannelChange) {
+        self.stub
+            .set_event(change.state.event_name(), store::json(&[change]))
+            .expect("every state's event has a name");
+    }
+}
