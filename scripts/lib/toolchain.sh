@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced: makes sure of the Rust toolchain that rust-toolchain.toml names.
 
 ensure_toolchain() {

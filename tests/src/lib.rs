@@ -1,1 +1,10 @@
-//! End-to-end tests of lockstep on Hyperledger Fabric and on devnet, and tests of the project's structure.
+//! End-to-end tests of lockstep on Hyperledger Fabric and on devnet, the demo, and what both need.
+
+pub mod contract;
+pub mod forge;
+pub mod observation;
+pub mod process;
+mod runtime;
+pub mod scenario;
+pub mod scenarios;
+pub mod suite;

@@ -1,0 +1,193 @@
+//! Programs under test as processes: started, waited for until ready, stopped or killed, never left behind.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long a daemon may take until it says that it is ready.
+const READY: Duration = Duration::from_secs(60);
+
+/// How long a daemon may take to stop after SIGTERM before it is killed.
+const STOP: Duration = Duration::from_secs(20);
+
+/// What can go wrong with a program under test.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program did not start or its output could not be read.
+    #[error("{program}")]
+    Io {
+        /// Path of the program.
+        program: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The daemon did not say that it is ready.
+    #[error("{what} was not ready after {seconds} s; its log:\n{log}")]
+    NotReady {
+        /// The daemon's name.
+        what: String,
+        /// How long it was given.
+        seconds: u64,
+        /// The end of what it logged.
+        log: String,
+    },
+    /// The command ended with another exit code than 0.
+    #[error("`{command}` ended with {code:?}: {stderr}")]
+    Failed {
+        /// The command line.
+        command: String,
+        /// Its exit code; none if a signal ended it.
+        code: Option<i32>,
+        /// What it wrote to standard error.
+        stderr: String,
+        /// What it wrote to standard output.
+        stdout: String,
+    },
+    /// The command's output is not the JSON that was asked for.
+    #[error("`{command}` printed no JSON: {stdout}")]
+    NotJson {
+        /// The command line.
+        command: String,
+        /// What it printed.
+        stdout: String,
+    },
+}
+
+/// A daemon under test; killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    name: String,
+    child: Child,
+    ready: Value,
+    log: PathBuf,
+}
+
+impl Daemon {
+    /// Starts `command`, whose standard error goes to `log`, and waits for its one line of JSON on standard output that says that it is ready.
+    ///
+    /// # Errors
+    /// [`ProcessError::Io`] if it does not start, [`ProcessError::NotReady`] if it ends or stays silent.
+    pub fn start(name: &str, mut command: Command, log: PathBuf) -> Result<Self, ProcessError> {
+        let program = PathBuf::from(command.get_program());
+        let io = |source| ProcessError::Io { program: program.clone(), source };
+        let stderr = File::options().create(true).append(true).open(&log).map_err(io)?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().map_err(io)?;
+        let stdout = child.stdout.take().ok_or_else(|| io(io::ErrorKind::BrokenPipe.into()))?;
+        let mut daemon = Self { name: name.to_owned(), child, ready: Value::Null, log };
+        daemon.ready = first_json_line(stdout, READY).ok_or_else(|| ProcessError::NotReady {
+            what: name.to_owned(),
+            seconds: READY.as_secs(),
+            log: tail(&daemon.log),
+        })?;
+        Ok(daemon)
+    }
+
+    /// What the daemon said when it was ready.
+    #[must_use]
+    pub fn ready(&self) -> &Value {
+        &self.ready
+    }
+
+    /// The daemon's name in messages.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks the daemon to stop and waits until it has; true if it went by itself with exit code 0.
+    pub fn stop(mut self) -> bool {
+        self.signal(Signal::TERM);
+        let deadline = Instant::now() + STOP;
+        while Instant::now() < deadline {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.success(),
+                Ok(None) => thread::park_timeout(Duration::from_millis(10)),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Kills the daemon at once (SIGKILL), as a crash would.
+    pub fn kill(self) {}
+
+    fn signal(&self, signal: Signal) {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // The process may be gone already: then there is nobody to tell.
+            let _gone = kill_process(pid, signal);
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+/// Runs a command to its end and gives the JSON that it prints.
+///
+/// # Errors
+/// [`ProcessError::Failed`] for another exit code than 0, [`ProcessError::NotJson`] for other output.
+pub fn json(command: Command) -> Result<Value, ProcessError> {
+    let (line, stdout) = run(command)?;
+    serde_json::from_str(&stdout).map_err(|_| ProcessError::NotJson { command: line, stdout })
+}
+
+/// Runs a command to its end and gives its command line and what it printed.
+///
+/// # Errors
+/// [`ProcessError::Failed`] for another exit code than 0.
+pub fn run(mut command: Command) -> Result<(String, String), ProcessError> {
+    let program = PathBuf::from(command.get_program());
+    let line = command_line(&command);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| ProcessError::Io { program, source })?;
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok((line, stdout));
+    }
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(ProcessError::Failed { command: line, code: output.status.code(), stderr, stdout })
+}
+
+fn command_line(command: &Command) -> String {
+    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = std::iter::once(name).chain(command.get_args());
+    words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The first line that is JSON; the reader then drains the pipe for ever, so that the daemon never blocks on it.
+fn first_json_line(stdout: impl io::Read + Send + 'static, limit: Duration) -> Option<Value> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Ok(value) = serde_json::from_str::<Value>(&line) {
+                // Nobody listens after the first one.
+                let _unheard = sender.send(value);
+            }
+        }
+    });
+    match receiver.recv_timeout(limit) {
+        Ok(value) => Some(value),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines.get(lines.len().saturating_sub(15)..).unwrap_or_default().join("\n")
+}

@@ -1,0 +1,106 @@
+//! What a scenario is, how it fails, and what it is given.
+
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lockstep::ledger::profile::Profile;
+use lockstep_protocol::{LedgerId, ShortText};
+
+use crate::contract::{As, ObservedContract};
+use crate::observation::Recorder;
+
+/// Why a scenario failed.
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure in words.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Every error of a library fails a scenario, with all its causes.
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
+/// Fails the scenario unless the two are equal.
+///
+/// # Errors
+/// If they differ, with both and what they are.
+pub fn expect_eq<T: PartialEq + fmt::Debug>(what: &str, found: T, expected: T) -> Result<(), Failure> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{what}: expected {expected:?}, found {found:?}")))
+}
+
+/// What every scenario is given.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The network.
+    pub profile: Arc<Profile>,
+    /// The file that the profile was read from, for the programs under test.
+    pub profile_file: PathBuf,
+    /// The folder in which the programs under test lie.
+    pub programs: PathBuf,
+    /// What is seen.
+    pub recorder: Arc<Recorder>,
+}
+
+impl Context {
+    /// The contract, observed for a scenario.
+    ///
+    /// # Errors
+    /// If the profile's files cannot be used.
+    pub fn contract(&self, scenario: &'static str, msp_id: &str, caller: As) -> Result<ObservedContract, Failure> {
+        ObservedContract::new(&self.profile, msp_id, caller, Arc::clone(&self.recorder), scenario)
+    }
+
+    /// The ledger's id [Spec §1].
+    ///
+    /// # Errors
+    /// If a name in the profile is too long.
+    pub fn ledger_id(&self) -> Result<LedgerId, Failure> {
+        let name = |text: &str| ShortText::new(text).map_err(Failure::from);
+        Ok(LedgerId::of(&name(&self.profile.channel)?, &name(&self.profile.chaincode)?))
+    }
+}
+
+/// A scenario: a name and what it does. It runs on either network.
+#[derive(Clone, Copy)]
+pub struct Scenario {
+    /// Its name, as in the result and in the recording.
+    pub name: &'static str,
+    /// What it does; waits as long as it must, with deadlines of its own.
+    pub run: fn(&Context) -> Result<(), Failure>,
+}
+
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scenario").field("name", &self.name).finish_non_exhaustive()
+    }
+}
