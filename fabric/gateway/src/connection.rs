@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hlf_proto::Message;
 use hlf_proto::gateway::gateway_client::GatewayClient;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint as Transport};
@@ -19,6 +20,8 @@ pub(crate) struct Connection {
     peers: Vec<Peer>,
     /// Index of the peer that answered last.
     preferred: AtomicUsize,
+    /// The largest message, in bytes.
+    message_limit: usize,
 }
 
 struct Peer {
@@ -38,7 +41,7 @@ pub(crate) enum Failover {
 impl Failover {
     fn permits(self, error: &CallError) -> bool {
         match error.origin() {
-            Origin::NotConnected => true,
+            Origin::NotSent => true,
             Origin::Broken => self == Self::Broken,
             Origin::Peer | Origin::Deadline => false,
         }
@@ -52,7 +55,11 @@ impl Connection {
         let peers = transports
             .iter()
             .map(|(address, transport)| Peer::new(address, transport.connect_lazy(), options));
-        Ok(Self { peers: peers.collect(), preferred: AtomicUsize::new(0) })
+        Ok(Self {
+            peers: peers.collect(),
+            preferred: AtomicUsize::new(0),
+            message_limit: options.message_limit,
+        })
     }
 
     /// Dials the endpoints in order until one answers.
@@ -83,10 +90,15 @@ impl Connection {
         rpc: F,
     ) -> Result<T, CallError>
     where
-        M: Clone,
+        M: Message + Clone,
         F: Fn(GatewayClient<Channel>, Request<M>) -> R,
         R: Future<Output = Result<Response<T>, Status>>,
     {
+        let size = message.encoded_len();
+        if size > self.message_limit {
+            // The transport would say that something is wrong with the connection.
+            return Err(CallError::too_large(size, self.message_limit));
+        }
         let deadline = Instant::now() + limit;
         self.on_some_peer(failover, |client| {
             let mut request = Request::new(message.clone());

@@ -74,13 +74,22 @@ impl CallError {
         }
     }
 
+    pub(crate) fn too_large(size: usize, limit: usize) -> Self {
+        Self {
+            code: Code::OutOfRange,
+            message: format!("the request has {size} bytes, more than {limit}"),
+            details: Vec::new(),
+            origin: Origin::NotSent,
+        }
+    }
+
     /// None of several endpoints could be reached; `failures` has what each came to.
     pub(crate) fn not_connected(failures: &[String]) -> Self {
         Self {
             code: Code::Unavailable,
             message: format!("no gateway peer could be reached: {}", failures.join("; ")),
             details: Vec::new(),
-            origin: Origin::NotConnected,
+            origin: Origin::NotSent,
         }
     }
 }
@@ -103,8 +112,8 @@ impl StdError for CallError {}
 pub enum Origin {
     /// The gateway peer: it has answered.
     Peer,
-    /// Nobody could be connected to. The request has not left this process.
-    NotConnected,
+    /// We do: nobody could be connected to, or the request is too large. It has not left this process.
+    NotSent,
     /// The connection broke. The peer may have acted on the request.
     Broken,
     /// The deadline passed. The peer may have acted on the request, or yet do so.
@@ -132,7 +141,7 @@ fn origin(source: &(dyn StdError + 'static)) -> Origin {
     let mut error = Some(source);
     while let Some(current) = error {
         if current.is::<tonic::ConnectError>() {
-            return Origin::NotConnected;
+            return Origin::NotSent;
         }
         if current.is::<tonic::TimeoutExpired>() {
             return Origin::Deadline;

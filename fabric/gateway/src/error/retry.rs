@@ -26,8 +26,9 @@ pub enum Retry {
 pub(super) fn of_evaluate(cause: &StageCause) -> Retry {
     let StageCause::Call(call) = cause else { return Retry::Never };
     match (call.origin(), call.code()) {
-        (Origin::NotConnected | Origin::Broken | Origin::Deadline, _) => Retry::SameRequest,
-        (Origin::Peer, _) if chaincode_message(call).is_some() || is_final(call.code()) => Retry::Never,
+        (_, code) if is_final(code) => Retry::Never,
+        (Origin::NotSent | Origin::Broken | Origin::Deadline, _) => Retry::SameRequest,
+        (Origin::Peer, _) if chaincode_message(call).is_some() => Retry::Never,
         // Fabric gives this code to peers that are gone and to proposals that all peers reject.
         (Origin::Peer, Code::Unavailable) if rejected_by_peers(call) => Retry::Never,
         (Origin::Peer, _) => Retry::SameRequest,
@@ -81,7 +82,7 @@ pub(super) fn submit_outcome_unknown(cause: &StageCause) -> bool {
         StageCause::Sign(_) | StageCause::Reply(_) => false,
         StageCause::Call(call) => {
             let refused = matches!(call.code(), Code::Aborted | Code::FailedPrecondition);
-            call.origin() != Origin::NotConnected && !refused && !is_final(call.code())
+            call.origin() != Origin::NotSent && !refused && !is_final(call.code())
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct EventsBuilder {
 
 impl EventsBuilder {
     pub(crate) fn new(session: Session, channel: String, chaincode: String) -> Self {
-        let source = EventsSource { session, channel, chaincode, after_transaction: None };
+        let source = EventsSource { session, channel, chaincode };
         Self { source, position: Position::default() }
     }
 
@@ -45,12 +45,13 @@ impl EventsBuilder {
         self
     }
 
-    /// Starts after this transaction, whose block the peer finds.
+    /// Starts after this transaction, whose block the peer finds. If it finds none, it starts where the calls before
+    /// this one say; [`Self::from_block`] and [`Self::after`] thereafter replace it.
     ///
     /// **Beware:** if that transaction emitted no event, the peer streams nothing, for ever, and says nothing about it.
     /// [`Self::after`] has no such trap.
     pub fn after_transaction(mut self, transaction_id: impl Into<TransactionId>) -> Self {
-        self.source.after_transaction = Some(transaction_id.into());
+        self.position = self.position.found_by_peer(transaction_id.into());
         self
     }
 
@@ -139,19 +140,16 @@ pub(super) struct EventsSource {
     pub(super) session: Session,
     channel: String,
     chaincode: String,
-    after_transaction: Option<TransactionId>,
 }
 
 impl EventsSource {
     fn request(&self, position: &Position) -> Vec<u8> {
-        // Once there is a position, it says more than what the stream started with.
-        let after_transaction = self.after_transaction.as_ref().filter(|_id| !position.is_known());
         ChaincodeEventsRequest {
             channel_id: self.channel.clone(),
             chaincode_id: self.chaincode.clone(),
             identity: self.session.creator().to_vec(),
             start_position: Some(position.seek()),
-            after_transaction_id: after_transaction.map(ToString::to_string).unwrap_or_default(),
+            after_transaction_id: position.after_transaction_id(),
         }
         .encode_to_vec()
     }

@@ -21,6 +21,8 @@ pub(super) struct Position {
     after: Option<TransactionId>,
     /// Events in that block that were handed out.
     handed_out: HashSet<TransactionId>,
+    /// The peer is to look for this transaction and to start after it. Over once something has come.
+    found_by_peer: Option<TransactionId>,
 }
 
 impl Position {
@@ -32,9 +34,13 @@ impl Position {
         Self { after: checkpoint.transaction_id(), ..Self::at_block(checkpoint.block_number()) }
     }
 
-    /// Whether it says where to go on: not before the first event of a stream that starts with the next block.
-    pub(super) fn is_known(&self) -> bool {
-        self.block.is_some()
+    pub(super) fn found_by_peer(self, transaction_id: TransactionId) -> Self {
+        Self { found_by_peer: Some(transaction_id), ..self }
+    }
+
+    /// The transaction that the peer is to start after.
+    pub(super) fn after_transaction_id(&self) -> String {
+        self.found_by_peer.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     pub(super) fn seek(&self) -> SeekPosition {
@@ -48,6 +54,7 @@ impl Position {
     /// Takes what has come and hands out what is new of it. The position is then after it.
     pub(super) fn admit(&mut self, response: ChaincodeEventsResponse) -> Vec<ChaincodeEvent> {
         let number = response.block_number;
+        self.found_by_peer = None;
         match self.block {
             Some(block) if number < block => return Vec::new(),
             Some(block) if number == block => {}
@@ -90,9 +97,8 @@ mod tests {
     #[test]
     fn all_is_new_at_first() {
         let mut position = Position::default();
-        assert!(!position.is_known());
+        assert_eq!(position.block, None);
         assert_eq!(admitted(&mut position, 4, &["a", "b"]), ["a", "b"]);
-        assert!(position.is_known());
         assert_eq!(position.seek(), Position::at_block(4).seek());
     }
 

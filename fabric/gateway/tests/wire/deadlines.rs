@@ -1,0 +1,85 @@
+//! A peer that never answers.
+
+use std::time::{Duration, Instant};
+
+use hlf_gateway::{CallError, Code, Deadlines, Gateway, Origin, Retry, StageCause, TransactionError};
+
+use crate::caller::Caller;
+use crate::peer::{Answer, Peer};
+
+const SHORT: Duration = Duration::from_millis(150);
+
+/// Deadlines so long that a test which waits for one of them fails.
+const LONG: Deadlines = Deadlines {
+    evaluate: Duration::from_secs(600),
+    endorse: Duration::from_secs(600),
+    submit: Duration::from_secs(600),
+    commit_status: Duration::from_secs(600),
+};
+
+fn start() -> (Peer, Gateway) {
+    let peer = Peer::start();
+    let gateway = Caller::new().gateway(&peer.address);
+    (peer, gateway)
+}
+
+fn check(cause: &StageCause) -> &CallError {
+    let StageCause::Call(call) = cause else { panic!("{cause:?}") };
+    assert_eq!((call.code(), call.origin()), (Code::DeadlineExceeded, Origin::Deadline));
+    call
+}
+
+#[tokio::test]
+async fn an_evaluate_ends_at_its_deadline() {
+    let (peer, gateway) = start();
+    peer.next_evaluate(Answer::Never);
+    let gateway = gateway.with_deadlines(Deadlines { evaluate: SHORT, ..LONG });
+    let started = Instant::now();
+    let error = gateway.network("payments").contract("basic").evaluate("Read", ["x"]).await.unwrap_err();
+    assert!(started.elapsed() >= SHORT);
+    check(error.cause());
+    assert_eq!(error.code(), Some(Code::DeadlineExceeded));
+    assert_eq!(error.retry(), Retry::SameRequest);
+}
+
+#[tokio::test]
+async fn an_endorse_ends_at_its_deadline() {
+    let (peer, gateway) = start();
+    peer.next_endorse(Answer::Never);
+    let gateway = gateway.with_deadlines(Deadlines { endorse: SHORT, ..LONG });
+    let error = gateway.network("payments").contract("basic").submit("Open", ["x"]).await.unwrap_err();
+    let TransactionError::Endorse(error) = error else { panic!("{error:?}") };
+    check(error.cause());
+    assert_eq!(error.retry(), Retry::NewProposal);
+}
+
+#[tokio::test]
+async fn a_submit_ends_at_its_deadline_with_the_outcome_unknown() {
+    let (peer, gateway) = start();
+    peer.next_submit(Answer::Never);
+    let gateway = gateway.with_deadlines(Deadlines { submit: SHORT, ..LONG });
+    let error = gateway.network("payments").contract("basic").submit("Open", ["x"]).await.unwrap_err();
+    let TransactionError::Submit { error, transaction } = error else { panic!("{error:?}") };
+    check(error.cause());
+    assert_eq!((error.retry(), error.outcome_unknown()), (Retry::SameTransaction, true));
+    let status = transaction.commit().status().await.unwrap();
+    assert!(status.code().is_valid());
+}
+
+#[tokio::test]
+async fn a_question_for_the_commit_status_ends_at_its_deadline() {
+    let (peer, gateway) = start();
+    peer.next_commit_status(Answer::Never);
+    let gateway = gateway.with_deadlines(Deadlines { commit_status: SHORT, ..LONG });
+    let commit = gateway.network("payments").commit("some-id");
+    let error = commit.status().await.unwrap_err();
+    check(error.cause());
+    assert_eq!(error.retry(), Retry::SameRequest);
+    assert!(commit.status().await.is_ok());
+}
+
+#[test]
+fn the_defaults_are_those_of_fabrics_samples() {
+    let Deadlines { evaluate, endorse, submit, commit_status } = Deadlines::default();
+    assert_eq!([evaluate, endorse, submit, commit_status].map(|limit| limit.as_secs()), [5, 15, 5, 60]);
+}
