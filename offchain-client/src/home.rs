@@ -203,7 +203,8 @@ pub fn write_atomic(path: &Path, bytes: &[u8], access: Access) -> Result<(), Hom
 pub fn read_small_text(path: &Path) -> Result<String, HomeError> {
     let file = File::open(path).map_err(HomeError::io("read", path))?;
     let mut text = String::new();
-    let read = file.take(MAX_SMALL_FILE + 1).read_to_string(&mut text).map_err(HomeError::io("read", path))?;
+    let read =
+        file.take(MAX_SMALL_FILE + 1).read_to_string(&mut text).map_err(HomeError::io("read", path))?;
     if u64::try_from(read).is_ok_and(|read| read <= MAX_SMALL_FILE) {
         Ok(text)
     } else {

@@ -54,7 +54,8 @@ impl Passphrase {
     /// There is no terminal to ask on, or the two answers differ.
     pub fn ask_new() -> Result<Self, KeystoreError> {
         let first = Self::ask()?;
-        let second = rpassword::prompt_password("Once more: ").map(Self::from).map_err(KeystoreError::Prompt)?;
+        let second =
+            rpassword::prompt_password("Once more: ").map(Self::from).map_err(KeystoreError::Prompt)?;
         if *first.0 == *second.0 { Ok(first) } else { Err(KeystoreError::PassphrasesDiffer) }
     }
 }
@@ -185,7 +186,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"), "{text}");
         assert!(matches!(load_seed(&path, None), Err(KeystoreError::PassphraseNeeded(_))));
-        assert!(matches!(load_seed(&path, Some(&passphrase("wrong"))), Err(KeystoreError::WrongPassphrase(_))));
+        assert!(matches!(
+            load_seed(&path, Some(&passphrase("wrong"))),
+            Err(KeystoreError::WrongPassphrase(_))
+        ));
     }
 
     #[test]

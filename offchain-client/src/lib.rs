@@ -1,6 +1,8 @@
 //! Continuous micropayments on Hyperledger Fabric: bank, vendor, client, and the command that runs them.
 
+pub mod bank;
 pub mod cli;
+pub mod entropy;
 pub mod home;
 pub mod keystore;
 pub mod ledger;

@@ -62,7 +62,8 @@ pub fn create(
     hosts: &[String],
     passphrase: Option<&Passphrase>,
 ) -> Result<(), TlsError> {
-    let mut names = vec![SERVER_NAME.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut names =
+        vec![SERVER_NAME.to_owned(), "localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     for host in hosts {
         let unspecified = host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
         if !unspecified && !names.contains(host) {

@@ -24,9 +24,11 @@ use crate::keystore::{KeystoreError, Passphrase};
 /// Continuous micropayments on Hyperledger Fabric.
 #[derive(Debug, Parser)]
 #[command(name = "lockstep", version, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 done; 1 refused or failed; 2 usage; 3 home folder, configuration or key; \
+#[command(
+    after_help = "Exit codes: 0 done; 1 refused or failed; 2 usage; 3 home folder, configuration or key; \
 4 a counterpart does not answer; 5 outcome not known; 6 could not be stored; 7 does not add up; 130 interrupted.\n\
-RUST_LOG sets what is logged to standard error (default: warn).")]
+RUST_LOG sets what is logged to standard error (default: warn)."
+)]
 struct Cli {
     #[command(flatten)]
     output: OutputArgs,

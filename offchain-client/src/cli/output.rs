@@ -65,7 +65,8 @@ impl Output {
     /// `--quiet` or `--json`.
     pub fn progress(&self, length: u64, what: &'static str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(length), self.draw_target());
-        let style = ProgressStyle::with_template("{msg:>12} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta}");
+        let style =
+            ProgressStyle::with_template("{msg:>12} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         bar.set_message(what);
         bar

@@ -1,0 +1,340 @@
+//! Channels whose opening the bank has signed: the reserve and the signature are one transaction [Spec §4].
+
+use std::time::Duration;
+
+use lockstep_protocol::amount::Amount;
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::opening::{Approval, Opening, SignedOpening, SignedRequest, VerifiedRequest};
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::time::{MaxDrift, Timestamp};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
+use super::{Books, StoreError, Tx, account, alarm, amount_in, credential, damaged, flag_in};
+use super::{optional_text_in, stored_time, text_in, to_stored};
+
+/// State of a channel that the ledger has not shown yet.
+pub(super) const RESERVED: &str = "reserved";
+
+/// A channel as the books have it.
+#[derive(Clone, Debug)]
+pub struct ChannelRow {
+    /// Its id.
+    pub channel: ChannelId,
+    /// The account that pays; `None`: the suspense account.
+    pub account: Option<PublicKey>,
+    /// The vendor's key.
+    pub vendor: PublicKey,
+    /// F.
+    pub total: Amount,
+    /// `reserved` until the ledger shows it, then the ledger's state.
+    pub state: String,
+    /// Whether posting has stopped.
+    pub halted: bool,
+    /// The opening with the bank's signature.
+    pub opening: SignedOpening,
+}
+
+/// An opening that is, or is to be, in the log outside the backup cycle.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewChannel {
+    /// What the client asked for.
+    pub request: SignedRequest,
+    /// What the bank signed.
+    pub opening: SignedOpening,
+}
+
+/// An opening that is granted: F is reserved and the opening signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// What was asked and what was signed.
+    pub channel: NewChannel,
+    /// Whether the same request had been granted before, so that nothing has changed.
+    pub already_done: bool,
+    /// Whether it is known to stand in the log outside the backup cycle.
+    pub logged: bool,
+}
+
+/// The bank's own limits for an opening.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// D of the bank's registration.
+    pub drift: MaxDrift,
+    /// Longest time from now to a channel's expiry.
+    pub max_life: Duration,
+}
+
+/// Why an opening is not granted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReserveError {
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The rules do not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+impl From<sqlx::Error> for ReserveError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Books {
+    /// Reserves F, and keeps the opening that `sign` makes, in one transaction; or finds what it answered to
+    /// the same request before [Spec §4, §9].
+    ///
+    /// # Errors
+    /// [`ReserveError`]; nothing has been reserved then.
+    pub async fn reserve(
+        &self,
+        request: &VerifiedRequest,
+        limits: Limits,
+        now: Timestamp,
+        sign: impl FnOnce(Opening) -> SignedOpening,
+    ) -> Result<Granted, ReserveError> {
+        let mut tx = self.write().await?;
+        if let Some(known) = granted(&mut tx, request).await? {
+            return Ok(known);
+        }
+        let approval = approve(&mut tx, request, limits, now).await?;
+        let opening = request.opening(approval, limits.drift)?;
+        let channel = NewChannel { request: request.as_signed().clone(), opening: sign(opening) };
+        let payer = request.request().account_key.to_string();
+        enter(&mut tx, &channel, &payer, now).await.map_err(|error| match error {
+            PostError::Store(error) => ReserveError::Store(error),
+            PostError::Insufficient { .. } => ReserveError::Refused(Refusal::InsufficientFunds),
+        })?;
+        tx.commit().await?;
+        Ok(Granted { channel, already_done: false, logged: false })
+    }
+
+    /// Puts an opening of the log back into books that lack it, as after a restore; `false`: they have it.
+    ///
+    /// Where the client's account lacks the money, the suspense account stands in, with an alarm: the signature
+    /// has left the bank, which owes F whatever its books have lost.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn restore(&self, channel: &NewChannel, now: Timestamp) -> Result<bool, StoreError> {
+        let id = channel.opening.opening().channel_id();
+        let mut tx = self.write().await?;
+        if find(&mut tx, &id).await?.is_some() {
+            return Ok(false);
+        }
+        let key = channel.request.request().account_key;
+        let holder = account::find(&mut tx, &key).await?;
+        let total = channel.opening.opening().terms().total;
+        let can_pay = holder.is_some_and(|holder| holder.balance >= total);
+        let payer = if can_pay { key.to_string() } else { SUSPENSE.to_owned() };
+        match enter(&mut tx, channel, &payer, now).await {
+            Ok(()) => {}
+            Err(PostError::Store(error)) => return Err(error),
+            Err(PostError::Insufficient { .. }) => return Err(damaged("balance", key)),
+        }
+        if !can_pay {
+            alarm::note(&mut tx, &id, "restored from the log; the client's account lacks the money", now).await?;
+        }
+        mark_logged(&mut tx, &id).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Openings that are not known to stand in the log, at most a thousand.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn not_logged(&self) -> Result<Vec<NewChannel>, StoreError> {
+        let select = "SELECT signed_request, opening FROM channels WHERE logged = 0 ORDER BY channel LIMIT 1000";
+        let rows = sqlx::query(select).fetch_all(&self.pool).await?;
+        rows.iter().map(documents).collect()
+    }
+
+    /// Keeps that an opening stands in the log.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn set_logged(&self, id: &ChannelId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        mark_logged(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// A channel as the books have it.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn channel(&self, id: &ChannelId) -> Result<Option<ChannelRow>, StoreError> {
+        find(&mut self.read().await?, id).await
+    }
+}
+
+async fn granted(tx: &mut Tx, request: &VerifiedRequest) -> Result<Option<Granted>, StoreError> {
+    let select = "SELECT signed_request, opening, logged FROM channels WHERE request = $1";
+    let row = sqlx::query(select).bind(request.digest().to_string()).fetch_optional(&mut **tx).await?;
+    let granted = |row: &AnyRow| {
+        Ok(Granted { channel: documents(row)?, already_done: true, logged: flag_in(row, "logged")? })
+    };
+    row.as_ref().map(granted).transpose()
+}
+
+/// What the bank adds to a request, if its own rules allow it.
+async fn approve(
+    tx: &mut Tx,
+    request: &VerifiedRequest,
+    limits: Limits,
+    now: Timestamp,
+) -> Result<Approval, ReserveError> {
+    let asked = request.request();
+    // 1. both parties have accounts, and nonce and payment key are fresh [Spec §4].
+    let client = account::find(tx, &asked.account_key).await?.ok_or(Refusal::UnknownAccount)?;
+    let vendor = account::find(tx, &asked.vendor_key).await?.ok_or(Refusal::UnknownVendor)?;
+    refuse_reuse(tx, request).await?;
+    // 2. identities: the client names one of its own unexpired, the vendor's is its newest [Spec §3].
+    let named = credential::find(tx, &asked.client_identity).await?;
+    let named = named.filter(|row| row.account == asked.account_key).ok_or(Refusal::UnknownIdentity)?;
+    if named.expires <= now {
+        return Err(Refusal::CredentialExpired.into());
+    }
+    let newest = credential::newest(tx, &asked.vendor_key).await?;
+    let newest = newest.filter(|row| row.expires > now).ok_or(Refusal::VendorWithoutCredential)?;
+    // 3. the bank caps a channel's life [Spec §4].
+    let last = now.checked_add(limits.max_life).ok_or(Refusal::LifeTooLong)?;
+    if asked.expiry > last {
+        return Err(Refusal::LifeTooLong.into());
+    }
+    Ok(Approval {
+        vendor_identity: newest.root,
+        client_reputation: client.reputation,
+        vendor_reputation: vendor.reputation,
+        opened: now,
+    })
+}
+
+/// A payment key opens one channel at this bank, whoever asks: the contract refuses a second one [Spec §8].
+async fn refuse_reuse(tx: &mut Tx, request: &VerifiedRequest) -> Result<(), ReserveError> {
+    let asked = request.request();
+    let by_nonce = sqlx::query("SELECT 1 FROM channels WHERE account = $1 AND nonce = $2")
+        .bind(asked.account_key.to_string())
+        .bind(asked.nonce.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if by_nonce.is_some() {
+        return Err(Refusal::NonceUsed.into());
+    }
+    let by_key = sqlx::query("SELECT 1 FROM channels WHERE payment_key = $1")
+        .bind(asked.payment_key.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if by_key.is_some() { Err(Refusal::PaymentKeyUsed.into()) } else { Ok(()) }
+}
+
+/// Sets F aside in `payer`'s account and keeps the opening.
+async fn enter(tx: &mut Tx, channel: &NewChannel, payer: &str, now: Timestamp) -> Result<(), PostError> {
+    let request = (channel.request.request().digest().to_string(), json("signed_request", &channel.request)?);
+    insert(tx, &channel.opening, payer, request, now).await?;
+    let opening = channel.opening.opening();
+    set_aside(tx, payer, Cause::Reserve, &opening.channel_id(), opening.terms().total, now).await
+}
+
+/// Keeps a channel whose request is not known; the suspense account pays.
+pub(super) async fn insert_unknown(
+    tx: &mut Tx,
+    opening: &SignedOpening,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let request = (opening.opening().channel_id().to_string(), String::new());
+    insert(tx, opening, SUSPENSE, request, now).await?;
+    // The log is for what the bank signs now; this came back from the ledger.
+    mark_logged(tx, &opening.opening().channel_id()).await
+}
+
+async fn insert(
+    tx: &mut Tx,
+    signed: &SignedOpening,
+    payer: &str,
+    (digest, request): (String, String),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let opening = signed.opening();
+    let terms = opening.terms();
+    let insert = "INSERT INTO channels (channel, account, vendor, payment_key, nonce, request, signed_request, \
+                  opening, total, state, logged, halted, created) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11)";
+    sqlx::query(insert)
+        .bind(opening.channel_id().to_string())
+        .bind(payer)
+        .bind(terms.vendor_key.to_string())
+        .bind(terms.client_key.to_string())
+        .bind(terms.nonce.to_string())
+        .bind(digest)
+        .bind(request)
+        .bind(json("opening", signed)?)
+        .bind(to_stored(terms.total)?)
+        .bind(RESERVED)
+        .bind(stored_time(now)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Moves F from an account's balance to its reserve.
+pub(super) async fn set_aside(
+    tx: &mut Tx,
+    payer: &str,
+    cause: Cause,
+    id: &ChannelId,
+    total: Amount,
+    now: Timestamp,
+) -> Result<(), PostError> {
+    let micros = to_stored(total)?;
+    let side = |bucket, micros| Posting { account: payer.to_owned(), bucket, micros };
+    let postings = [side(Bucket::Balance, -micros), side(Bucket::Reserved, micros)];
+    let reason = Reason { cause, channel: Some(id), reference: "", at: now };
+    post(tx, reason, &postings).await.map(drop)
+}
+
+pub(super) async fn find(tx: &mut Tx, id: &ChannelId) -> Result<Option<ChannelRow>, StoreError> {
+    let row = sqlx::query("SELECT * FROM channels WHERE channel = $1")
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+async fn mark_logged(tx: &mut Tx, id: &ChannelId) -> Result<(), StoreError> {
+    let update = "UPDATE channels SET logged = 1 WHERE channel = $1";
+    sqlx::query(update).bind(id.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+fn json<T: serde::Serialize>(column: &'static str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| damaged(column, error))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &'static str) -> Result<T, StoreError> {
+    let stored: String = row.try_get(column)?;
+    serde_json::from_str(&stored).map_err(|error| damaged(column, error))
+}
+
+fn documents(row: &AnyRow) -> Result<NewChannel, StoreError> {
+    Ok(NewChannel { request: parse(row, "signed_request")?, opening: parse(row, "opening")? })
+}
+
+fn read(row: &AnyRow) -> Result<ChannelRow, StoreError> {
+    let payer: String = row.try_get("account")?;
+    Ok(ChannelRow {
+        channel: text_in(row, "channel")?,
+        account: if payer == SUSPENSE { None } else { optional_text_in(row, "account")? },
+        vendor: text_in(row, "vendor")?,
+        total: amount_in(row, "total")?,
+        state: row.try_get("state")?,
+        halted: flag_in(row, "halted")?,
+        opening: parse(row, "opening")?,
+    })
+}

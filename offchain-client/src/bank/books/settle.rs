@@ -1,0 +1,310 @@
+//! Applying ledger events: postings, reputations, checkpoint, one transaction for each event [Spec §9].
+//!
+//! What moves, and whether it may, the protocol crate says ([`lockstep_protocol::posting`]); here it is entered
+//! once, in the order in which the channel's states follow one another.
+
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::{ChannelRecord, ChannelState};
+use lockstep_protocol::posting::{Movement, Pot};
+use lockstep_protocol::time::Timestamp;
+use sqlx::Row;
+
+use super::channel::{RESERVED, set_aside};
+use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
+use super::{Books, ChannelRow, StoreError, Tx, account, alarm, channel, damaged, stored_time, to_stored};
+use crate::ledger::{EventCheckpoint, LedgerEvent, TransactionId};
+
+/// What one change of an event means for the books.
+#[derive(Clone, Debug)]
+pub enum Settlement {
+    /// The channel is another bank's.
+    Foreign,
+    /// A change that the rules allow, checked from the ledger's record.
+    Post {
+        /// The state that the channel entered.
+        state: ChannelState,
+        /// What it moves.
+        movements: Vec<Movement>,
+        /// The record that it was checked against.
+        record: Box<ChannelRecord>,
+    },
+    /// A change that the rules do not allow.
+    Alarm {
+        /// The channel.
+        channel: ChannelId,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// What applying an event came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Changes that were posted.
+    pub posted: u32,
+    /// Changes that had been posted before.
+    pub already_done: u32,
+    /// Changes that raised an alarm.
+    pub alarms: u32,
+    /// Changes on channels for which posting has stopped.
+    pub halted: u32,
+}
+
+/// Why an event cannot be applied; nothing of it has been.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// The database fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A bucket would fall below zero: the books contradict themselves.
+    #[error("the books contradict themselves: {0}")]
+    Contradiction(String),
+}
+
+impl From<sqlx::Error> for ApplyError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<PostError> for ApplyError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::Store(error) => Self::Store(error),
+            insufficient => Self::Contradiction(insufficient.to_string()),
+        }
+    }
+}
+
+impl Books {
+    /// The last event that was applied; `None`: none was.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn checkpoint(&self) -> Result<Option<EventCheckpoint>, StoreError> {
+        let row = sqlx::query("SELECT block, tx_id FROM checkpoint").fetch_optional(&self.pool).await?;
+        row.map(|row| {
+            let stored: i64 = row.try_get(0)?;
+            let block = u64::try_from(stored).map_err(|_| damaged("block", stored))?;
+            Ok(EventCheckpoint { block, tx_id: TransactionId::new(row.try_get::<String, _>(1)?) })
+        })
+        .transpose()
+    }
+
+    /// Applies an event with what its changes mean, and moves the checkpoint, in one transaction. A change
+    /// that was applied before is passed over.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn apply(
+        &self,
+        event: &LedgerEvent,
+        settlements: &[Settlement],
+        now: Timestamp,
+    ) -> Result<Applied, ApplyError> {
+        let mut applied = Applied::default();
+        let mut tx = self.write().await?;
+        for settlement in settlements {
+            match settlement {
+                Settlement::Foreign => {}
+                Settlement::Alarm { channel, reason } => {
+                    alarm::raise(&mut tx, channel, reason, now).await?;
+                    applied.alarms += 1;
+                }
+                Settlement::Post { state, movements, record } => {
+                    let change = Change { event, state: *state, movements, record };
+                    let counter = match settle(&mut tx, &change, now).await? {
+                        Settled::Posted => &mut applied.posted,
+                        Settled::AlreadyDone => &mut applied.already_done,
+                        Settled::Halted => &mut applied.halted,
+                        Settled::Alarmed => &mut applied.alarms,
+                    };
+                    *counter += 1;
+                }
+            }
+        }
+        move_checkpoint(&mut tx, &event.checkpoint()).await?;
+        tx.commit().await?;
+        Ok(applied)
+    }
+}
+
+enum Settled {
+    Posted,
+    AlreadyDone,
+    Halted,
+    Alarmed,
+}
+
+/// A change that is allowed, with where it comes from.
+struct Change<'a> {
+    event: &'a LedgerEvent,
+    state: ChannelState,
+    movements: &'a [Movement],
+    record: &'a ChannelRecord,
+}
+
+async fn settle(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<Settled, ApplyError> {
+    let id = change.record.channel_id();
+    // 1. exactly once: (channel, new state) is the event's id.
+    let known = sqlx::query("SELECT 1 FROM applied WHERE channel = $1 AND state = $2")
+        .bind(id.to_string())
+        .bind(change.state.name())
+        .fetch_optional(&mut **tx)
+        .await?;
+    if known.is_some() {
+        return Ok(Settled::AlreadyDone);
+    }
+    // 2. an alarm stops the posting for its channel.
+    let found = channel::find(tx, &id).await?;
+    let halted = match &found {
+        Some(row) => row.halted,
+        None => alarm::stands(tx, &id).await?,
+    };
+    if halted {
+        return Ok(Settled::Halted);
+    }
+    // 3. the channel, for which the suspense account stands in where the books do not know it.
+    let row = match found {
+        Some(row) => row,
+        None if change.state == ChannelState::Open => take_into_suspense(tx, change.record, now).await?,
+        None => {
+            let reason = format!("{} on the ledger, and never opened", change.state);
+            alarm::raise(tx, &id, &reason, now).await?;
+            return Ok(Settled::Alarmed);
+        }
+    };
+    // 4. the change must follow on what the books have seen.
+    if !follows(&row.state, change.state) {
+        let reason = format!("{} on the ledger after {}", change.state, row.state);
+        alarm::raise(tx, &id, &reason, now).await?;
+        return Ok(Settled::Alarmed);
+    }
+    // 5. money, reputation, state, and the event's id.
+    post_change(tx, &row, change.state, change.movements, now).await?;
+    if change.record.release().is_some() && change.state == ChannelState::Closed {
+        reward(tx, &row, now).await?;
+    }
+    keep_applied(tx, change, now).await?;
+    Ok(Settled::Posted)
+}
+
+fn follows(before: &str, state: ChannelState) -> bool {
+    let open = ChannelState::Open.name();
+    let frozen = ChannelState::Frozen.name();
+    let claimed = ChannelState::Claimed.name();
+    match state {
+        ChannelState::Open | ChannelState::Cancelled => before == RESERVED,
+        ChannelState::Closed | ChannelState::Refunded | ChannelState::Frozen => before == open,
+        ChannelState::Claimed => before == frozen,
+        ChannelState::Resolved => before == frozen || before == claimed,
+    }
+}
+
+async fn post_change(
+    tx: &mut Tx,
+    row: &ChannelRow,
+    state: ChannelState,
+    movements: &[Movement],
+    now: Timestamp,
+) -> Result<(), ApplyError> {
+    let cause = match state {
+        ChannelState::Open => Cause::Opened,
+        ChannelState::Cancelled => Cause::Cancelled,
+        ChannelState::Refunded => Cause::Refunded,
+        ChannelState::Closed => Cause::Closed,
+        ChannelState::Frozen => Cause::Frozen,
+        ChannelState::Claimed => Cause::Claimed,
+        ChannelState::Resolved => Cause::Resolved,
+    };
+    if movements.is_empty() {
+        return Ok(());
+    }
+    ensure_account(tx, &row.vendor, now).await?;
+    let client = row.account.map_or_else(|| SUSPENSE.to_owned(), |key| key.to_string());
+    let place = |pot| match pot {
+        Pot::ClientReserved => (client.clone(), Bucket::Reserved),
+        Pot::ClientWithheld => (client.clone(), Bucket::Withheld),
+        Pot::ClientBalance => (client.clone(), Bucket::Balance),
+        Pot::VendorBalance => (row.vendor.to_string(), Bucket::Balance),
+    };
+    let mut postings = Vec::new();
+    for movement in movements {
+        let micros = to_stored(movement.amount)?;
+        for (pot, micros) in [(movement.from, -micros), (movement.to, micros)] {
+            let (account, bucket) = place(pot);
+            postings.push(Posting { account, bucket, micros });
+        }
+    }
+    let reason = Reason { cause, channel: Some(&row.channel), reference: "", at: now };
+    post(tx, reason, &postings).await?;
+    Ok(())
+}
+
+/// Clean settlement by release: one point for both, up to 100 [Spec §9].
+async fn reward(tx: &mut Tx, row: &ChannelRow, now: Timestamp) -> Result<(), StoreError> {
+    ensure_account(tx, &row.vendor, now).await?;
+    for key in [row.account.as_ref(), Some(&row.vendor)].into_iter().flatten() {
+        let better = lockstep_protocol::units::Reputation::after_clean_settlement;
+        account::change_reputation(tx, key, "clean_settlement", Some(&row.channel), now, better).await?;
+    }
+    Ok(())
+}
+
+/// A vendor whose account a restore has taken out of the books is owed its money all the same.
+async fn ensure_account(tx: &mut Tx, key: &PublicKey, now: Timestamp) -> Result<(), StoreError> {
+    if account::find(tx, key).await?.is_none() {
+        account::insert(tx, key, now).await?;
+    }
+    Ok(())
+}
+
+/// For a channel that the books do not know but whose opening this bank has signed: the suspense account pays
+/// F, and may fall below zero, as the bank's loss [Spec §9].
+async fn take_into_suspense(
+    tx: &mut Tx,
+    record: &ChannelRecord,
+    now: Timestamp,
+) -> Result<ChannelRow, ApplyError> {
+    let id = record.channel_id();
+    let terms = record.opening().terms();
+    channel::insert_unknown(tx, record.signed_opening(), now).await?;
+    set_aside(tx, SUSPENSE, Cause::Opened, &id, terms.total, now).await?;
+    alarm::note(tx, &id, "opened on the ledger and unknown to the books; the suspense account pays", now).await?;
+    Ok(channel::find(tx, &id).await?.ok_or_else(|| damaged("channels", id))?)
+}
+
+async fn keep_applied(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<(), StoreError> {
+    let id = change.record.channel_id().to_string();
+    sqlx::query("UPDATE channels SET state = $1 WHERE channel = $2")
+        .bind(change.state.name())
+        .bind(&id)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("INSERT INTO applied (channel, state, block, tx_id, at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(&id)
+        .bind(change.state.name())
+        .bind(stored_block(change.event.block)?)
+        .bind(change.event.tx_id.as_str())
+        .bind(stored_time(now)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+async fn move_checkpoint(tx: &mut Tx, checkpoint: &EventCheckpoint) -> Result<(), StoreError> {
+    let upsert = "INSERT INTO checkpoint (one, block, tx_id) VALUES (1, $1, $2) \
+                  ON CONFLICT (one) DO UPDATE SET block = excluded.block, tx_id = excluded.tx_id";
+    sqlx::query(upsert)
+        .bind(stored_block(checkpoint.block)?)
+        .bind(checkpoint.tx_id.as_str())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn stored_block(block: u64) -> Result<i64, StoreError> {
+    i64::try_from(block).map_err(|_| StoreError::TooLarge)
+}

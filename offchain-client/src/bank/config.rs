@@ -1,0 +1,163 @@
+//! The bank's configuration file.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lockstep_protocol::hash::ShortText;
+use lockstep_protocol::time::MaxDrift;
+use serde::{Deserialize, Deserializer, de};
+
+use super::Settings;
+use crate::home::Home;
+
+/// File of the bank's master key in its home folder.
+pub const KEY_FILE: &str = "bank-key.pem";
+const BOOKS_FILE: &str = "books.db";
+
+/// `config.toml` of a bank's home folder.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BankConfig {
+    /// The network profile; a path in the home folder, or absolute.
+    pub profile: PathBuf,
+    /// The MSP id of the bank's organisation.
+    pub organization: ShortText,
+    /// Where the HTTP interface listens.
+    pub listen: String,
+    /// D of the bank's registration; it cannot change once the bank is registered.
+    #[serde(deserialize_with = "drift")]
+    pub max_drift: MaxDrift,
+    /// Longest time from an opening to its expiry.
+    #[serde(deserialize_with = "duration")]
+    pub max_life: Duration,
+    /// How long a credential is valid.
+    #[serde(deserialize_with = "duration")]
+    pub credential_life: Duration,
+    /// The books: `sqlite://…`, `postgres://…`, or '' for a file in the home folder.
+    #[serde(default)]
+    pub database: String,
+    /// The log of openings; a path in the home folder, or absolute.
+    pub opening_log: PathBuf,
+}
+
+impl BankConfig {
+    /// What the operator has decided.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            organization: self.organization.clone(),
+            max_drift: self.max_drift,
+            max_life: self.max_life,
+            credential_life: self.credential_life,
+        }
+    }
+
+    /// The address of the books' database.
+    pub fn database_url(&self, home: &Home) -> String {
+        if self.database.is_empty() { sqlite_url(&home.path(BOOKS_FILE)) } else { self.database.clone() }
+    }
+}
+
+/// The address of an SQLite file, made if there is none.
+pub fn sqlite_url(path: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+    let mut url = String::from("sqlite://");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'~' => url.push(char::from(*byte)),
+            _ if byte.is_ascii_alphanumeric() => url.push(char::from(*byte)),
+            // Writing into a String does not fail.
+            _ => write!(url, "%{byte:02X}").unwrap_or_default(),
+        }
+    }
+    url.push_str("?mode=rwc");
+    url
+}
+
+/// What `init` writes: every setting with its meaning.
+#[derive(Clone, Debug)]
+pub struct ConfigText<'a> {
+    /// The network profile, absolute.
+    pub profile: &'a Path,
+    /// The MSP id.
+    pub organization: &'a str,
+    /// Where to listen.
+    pub listen: &'a str,
+    /// D.
+    pub max_drift: Duration,
+    /// Longest life of a channel.
+    pub max_life: Duration,
+    /// The books' address, or ''.
+    pub database: &'a str,
+}
+
+impl ConfigText<'_> {
+    /// The text of the file.
+    pub fn to_toml(&self) -> String {
+        let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
+        let time = |value: Duration| text(&humantime::format_duration(value).to_string());
+        format!(
+            "# A lockstep bank. Paths are in this folder unless they are absolute.\n\n\
+             # The network, and the bank's organisation in it.\n\
+             profile = {}\n\
+             organization = {}\n\n\
+             # Where the HTTP interface listens. Clients and vendors pin tls-cert.pem.\n\
+             listen = {}\n\n\
+             # D: how far clocks may be off each other, 1s to 10m. It is registered on the ledger for ever.\n\
+             max_drift = {}\n\
+             # Longest time from a channel's opening to its expiry.\n\
+             max_life = {}\n\
+             # How long a credential is valid.\n\
+             credential_life = \"90days\"\n\n\
+             # The books: sqlite://FILE or postgres://USER@HOST/NAME; empty: books.db in this folder.\n\
+             database = {}\n\
+             # Every opening that was signed. Keep it where a restore of the books does not reach it.\n\
+             opening_log = \"openings.jsonl\"\n",
+            text(&self.profile.to_string_lossy()),
+            text(self.organization),
+            text(self.listen),
+            time(self.max_drift),
+            time(self.max_life),
+            text(self.database),
+        )
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text).map_err(de::Error::custom)
+}
+
+fn drift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaxDrift, D::Error> {
+    let duration = duration(deserializer)?;
+    let millis = u64::try_from(duration.as_millis()).map_err(de::Error::custom)?;
+    MaxDrift::from_millis(millis).map_err(|_| de::Error::custom("max_drift is 1s to 10m"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_that_init_writes_reads_back() {
+        let text = ConfigText {
+            profile: Path::new("/net/\"odd\" name/profile.toml"),
+            organization: "BankMSP",
+            listen: "127.0.0.1:7800",
+            max_drift: Duration::from_secs(30),
+            max_life: Duration::from_secs(7 * 24 * 3600),
+            database: "",
+        };
+        let config: BankConfig = toml::from_str(&text.to_toml()).unwrap();
+        assert_eq!(config.profile, Path::new("/net/\"odd\" name/profile.toml"));
+        assert_eq!(config.max_drift, MaxDrift::DEFAULT);
+        assert_eq!(config.max_life, Duration::from_secs(7 * 24 * 3600));
+        assert_eq!(config.organization.as_str(), "BankMSP");
+    }
+
+    #[test]
+    fn a_path_with_odd_bytes_becomes_an_address() {
+        let url = sqlite_url(Path::new("/a b/ü?#%/books.db"));
+        assert_eq!(url, "sqlite:///a%20b/%C3%BC%3F%23%25/books.db?mode=rwc");
+    }
+}

@@ -1,0 +1,162 @@
+//! The bank's HTTP interface over TLS. Documents: [`super::wire`].
+//!
+//! Whatever a client sends, the server answers with a problem document at worst: bodies, connections, requests
+//! at once and the time of each are bounded, and asking for challenges uses no memory.
+
+mod listener;
+mod problem;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use lockstep_protocol::account::ProvenAccount;
+use lockstep_protocol::opening::SignedOpening;
+use lockstep_protocol::refusal::Refusal;
+use rustls::ServerConfig;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::listener::TlsListener;
+use self::problem::Failure;
+use super::Bank;
+use super::books::{Account, MAX_LINES, Statement};
+use super::challenge;
+use super::wire::{
+    ChallengeDocument, CredentialRequest, Info, IssuedCredential, Nothing, OpeningDocument, Proven,
+    StatementRequest,
+};
+
+/// Largest body that is read; an opening request has about two kilobytes.
+const MAX_BODY: usize = 32 * 1024;
+/// Most requests that are worked on at once; more are told to come back.
+const MAX_REQUESTS: usize = 256;
+/// Longest time for one request.
+const REQUEST_TIME: Duration = Duration::from_secs(20);
+
+/// Serves until `stop` resolves, then ends what is being answered.
+///
+/// # Errors
+/// The listener cannot be used.
+pub async fn serve(
+    bank: Arc<Bank>,
+    listener: TcpListener,
+    tls: ServerConfig,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let listener = TlsListener::new(listener, tls)?;
+    axum::serve(listener, router(bank)).with_graceful_shutdown(stop).await
+}
+
+fn router(bank: Arc<Bank>) -> Router {
+    Router::new()
+        .route("/v1/info", get(info))
+        .route("/v1/challenge", post(issue_challenge))
+        .route("/v1/accounts", post(open_account))
+        .route("/v1/account", post(account))
+        .route("/v1/credentials", post(issue_credential))
+        .route("/v1/openings", post(open))
+        .route("/v1/statement", post(statement))
+        .fallback(async || Failure::NotFound)
+        .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(within_time))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(MAX_REQUESTS)), within_number))
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            tracing::error!("a request's handler panicked");
+            Failure::Unavailable.into_response()
+        }))
+        .with_state(bank)
+}
+
+async fn within_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::TimedOut.into_response(),
+    }
+}
+
+async fn within_number(State(room): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    match room.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => Failure::Busy.into_response(),
+    }
+}
+
+async fn info(State(bank): State<Arc<Bank>>) -> Json<Info> {
+    Json(bank.info())
+}
+
+async fn issue_challenge(State(bank): State<Arc<Bank>>) -> Result<Json<ChallengeDocument>, Failure> {
+    let now = bank.clock.now();
+    let challenge = bank.challenges.issue(now)?;
+    let expires = now.checked_add(challenge::LIFE).unwrap_or(now);
+    Ok(Json(ChallengeDocument { challenge, expires }))
+}
+
+async fn open_account(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Account>, Failure> {
+    let (proven, _) = prove::<Nothing>(&bank, body)?;
+    let opened = bank.books.open_account(proven.key(), bank.clock.now()).await?;
+    Ok(Json(opened.into_account()))
+}
+
+async fn account(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Account>, Failure> {
+    let (proven, _) = prove::<Nothing>(&bank, body)?;
+    let account = bank.books.account(proven.key()).await?;
+    Ok(Json(account.ok_or(Refusal::UnknownAccount)?))
+}
+
+async fn issue_credential(
+    State(bank): State<Arc<Bank>>,
+    body: Body,
+) -> Result<Json<IssuedCredential>, Failure> {
+    let (proven, request) = prove::<CredentialRequest>(&bank, body)?;
+    Ok(Json(bank.issue_credential(&proven, request.names.as_deref()).await?))
+}
+
+async fn open(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<SignedOpening>, Failure> {
+    let (proven, request) = prove::<OpeningDocument>(&bank, body)?;
+    // A task of its own: a client that hangs up does not stop the bank between reserve and log.
+    let granting = tokio::spawn(async move { bank.grant(&proven, request.signed).await });
+    match granting.await {
+        Ok(granted) => Ok(Json(granted?)),
+        Err(error) => {
+            tracing::error!(%error, "granting an opening ended early");
+            Err(Failure::Unavailable)
+        }
+    }
+}
+
+async fn statement(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Statement>, Failure> {
+    let (proven, request) = prove::<StatementRequest>(&bank, body)?;
+    let limit = request.limit.unwrap_or(MAX_LINES);
+    let statement = bank.books.statement(proven.key(), request.after, limit).await?;
+    Ok(Json(statement.ok_or(Refusal::UnknownAccount)?))
+}
+
+/// A body, or why there is none. JSON is JSON whatever media type the sender calls it.
+type Body = Result<Bytes, BytesRejection>;
+
+/// Reads the document and checks that its sender owns the account's key [Spec §3].
+fn prove<T: DeserializeOwned>(bank: &Bank, body: Body) -> Result<(ProvenAccount, T), Failure> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge,
+        _ => Failure::Body("the body cannot be read".to_owned()),
+    })?;
+    let document: Proven<T> =
+        serde_json::from_slice(&body).map_err(|error| Failure::Body(format!("the body is not the document: {error}")))?;
+    let now = bank.clock.now();
+    let proven = bank.challenges.redeem(&document.challenge, &document.proof, bank.key(), now)?;
+    Ok((proven, document.request))
+}

@@ -1,0 +1,148 @@
+//! The append-only log of openings [Spec §4]: it lies outside the backup cycle of the books, so that books
+//! restored from yesterday learn what the bank has signed since.
+//!
+//! One JSON document a line, flushed to the disk before the signature leaves the bank. A line that a crash cut
+//! short was never answered; it is cut off when the log is opened. A line may stand twice; readers go by id.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::books::NewChannel;
+
+/// No opening comes near it; a longer line is damage.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// The log, open for appending.
+#[derive(Clone, Debug)]
+pub struct OpeningLog {
+    path: Arc<Path>,
+    file: Arc<Mutex<File>>,
+}
+
+/// Why the log cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpeningLogError {
+    /// It cannot be read or written.
+    #[error("cannot use the log of openings {}", path.display())]
+    Io {
+        /// The log.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A line is not an opening.
+    #[error("line {line} of the log of openings {} is damaged", path.display())]
+    Damaged {
+        /// The log.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: u64,
+    },
+}
+
+impl OpeningLog {
+    /// Opens the log, makes it if there is none, and cuts off a last line that a crash cut short.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn open(path: &Path) -> Result<Self, OpeningLogError> {
+        let failed = |source| OpeningLogError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        let whole = end_of_last_line(&mut file).map_err(failed)?;
+        file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
+        // The name of a new file must be as durable as what is written into it.
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        Ok(Self { path: path.into(), file: Arc::new(Mutex::new(file)) })
+    }
+
+    /// Appends an opening; when this returns it is on the disk.
+    ///
+    /// # Errors
+    /// It cannot be written; then the signature must not leave the bank.
+    pub async fn append(&self, channel: &NewChannel) -> Result<(), OpeningLogError> {
+        let failed = |source| OpeningLogError::Io { path: self.path.to_path_buf(), source };
+        let mut line = serde_json::to_vec(channel).map_err(|error| failed(error.into()))?;
+        line.push(b'\n');
+        let file = Arc::clone(&self.file);
+        let write = move || {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            append_whole(&mut file, &line)
+        };
+        let written = tokio::task::spawn_blocking(write).await.map_err(|error| failed(io::Error::other(error)))?;
+        written.map_err(failed)
+    }
+
+    /// Reads the log from its start.
+    ///
+    /// # Errors
+    /// It cannot be read, or a line is damaged.
+    pub fn read(&self) -> Result<OpeningLogReader, OpeningLogError> {
+        let failed = |source| OpeningLogError::Io { path: self.path.to_path_buf(), source };
+        let file = File::open(&self.path).map_err(failed)?;
+        Ok(OpeningLogReader { path: self.path.to_path_buf(), lines: BufReader::new(file), line: 0 })
+    }
+}
+
+/// The openings of the log, in the order in which they were signed.
+#[derive(Debug)]
+pub struct OpeningLogReader {
+    path: PathBuf,
+    lines: BufReader<File>,
+    line: u64,
+}
+
+impl Iterator for OpeningLogReader {
+    type Item = Result<NewChannel, OpeningLogError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut bytes = Vec::new();
+        self.line += 1;
+        match (&mut self.lines).take(MAX_LINE).read_until(b'\n', &mut bytes) {
+            Err(source) => Some(Err(OpeningLogError::Io { path: self.path.clone(), source })),
+            Ok(0) => None,
+            Ok(_) => {
+                let damaged = OpeningLogError::Damaged { path: self.path.clone(), line: self.line };
+                Some(serde_json::from_slice(&bytes).map_err(|_| damaged))
+            }
+        }
+    }
+}
+
+/// A write that fails half-way (a full disk) is taken back, so that the next line does not join its rest.
+fn append_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
+    let before = file.metadata()?.len();
+    let written = file.write_all(line).and_then(|()| file.sync_all());
+    if written.is_err() {
+        file.set_len(before)?;
+    }
+    written
+}
+
+fn end_of_last_line(file: &mut File) -> io::Result<u64> {
+    const CHUNK: u64 = 4096;
+    let mut end = file.metadata()?.len();
+    let mut chunk = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(CHUNK);
+        file.seek(SeekFrom::Start(start))?;
+        chunk.clear();
+        (&mut *file).take(end - start).read_to_end(&mut chunk)?;
+        if let Some(at) = chunk.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start.saturating_add(u64::try_from(at).unwrap_or(0)).saturating_add(1));
+        }
+        end = start;
+    }
+    Ok(0)
+}
