@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use hlf_gateway::{CommitError, EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction};
+use hlf_gateway::{
+    EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction, TxValidationCode,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,7 +70,9 @@ impl FabricLedger {
         let status = self.end_of(&transaction).await?;
         let committed = Instant::now();
 
-        status.ensure_valid().map_err(|error| not_committed(&error))?;
+        if !status.code().is_valid() {
+            return Err(not_committed(&status));
+        }
         let record = answer::decode(function, transaction.result()).map_err(Failure::Final)?;
         Ok(Submitted {
             record,
@@ -125,13 +129,17 @@ impl FabricLedger {
     }
 }
 
-fn not_committed(error: &CommitError) -> Failure {
-    let code = error.code();
+fn not_committed(status: &Status) -> Failure {
+    let code = status.code();
     let meaning = LedgerError::NotCommitted {
         code: code.known().map_or_else(|| code.to_string(), |known| known.as_str_name().to_owned()),
-        tx_id: TransactionId::new(error.transaction_id().as_str()),
+        tx_id: TransactionId::new(status.transaction_id().as_str()),
     };
-    if error.retry() == Retry::NewProposal { Failure::Again(meaning) } else { Failure::Final(meaning) }
+    match code.known() {
+        // Somebody was faster: the next endorsement sees it.
+        Some(TxValidationCode::MvccReadConflict | TxValidationCode::PhantomReadConflict) => Failure::Again(meaning),
+        _ => Failure::Final(meaning),
+    }
 }
 
 /// The wait after an attempt, counted from 1.
