@@ -338,11 +338,6 @@ pub struct VerifiedOpening {
 }
 
 impl VerifiedOpening {
-    /// For a record that an own peer showed: the ledger checked the rules and σ₀ [Spec §8].
-    pub(crate) const fn assume_from_ledger(signed: SignedOpening, drift: MaxDrift) -> Self {
-        Self { signed, drift }
-    }
-
     /// The opening.
     #[must_use]
     pub const fn opening(&self) -> &Opening {

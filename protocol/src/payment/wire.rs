@@ -5,6 +5,7 @@ use crate::hash::{Token, TxHash};
 use crate::lock::Lock;
 use crate::memo::Memo;
 use crate::time::Timestamp;
+use super::head::Payment;
 use crate::units::{PaymentNumber, Units};
 
 /// One payment as sent: u32 k ‖ u64 ts ‖ f 32 ‖ ℓk 64 ‖ u16 length ‖ memo: 110 bytes and the memo.
@@ -77,6 +78,13 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// The batch of consecutive payments, as a journal gives them; `None` for no payment.
+    #[must_use]
+    pub fn of(payments: &[Payment]) -> Option<Self> {
+        let first = payments.first()?.number();
+        Some(Self { first, records: payments.iter().map(Payment::record).collect() })
+    }
+
     /// The encoding.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
