@@ -59,7 +59,7 @@ impl<C: Chaincode> Connection<C> {
         let mut connection = Self { chaincode, handler: Handler::new(limits), outbound, commands };
         let register = Handler::<Waiter>::register(package_id);
         let talk = async {
-            connection.perform(vec![Effect::Send(register)]).await?;
+            connection.perform(vec![Effect::Send(Box::new(register))]).await?;
             connection.talk(inbound, requests, &stop.drain).await
         };
         let end = stop.now.run_until_cancelled(talk).await.unwrap_or(Ok(()));
@@ -118,7 +118,7 @@ impl<C: Chaincode> Connection<C> {
             match effect {
                 Effect::Send(message) => {
                     let gone = |_| Status::unavailable("the peer stopped reading");
-                    self.outbound.send(Ok(message)).await.map_err(gone)?;
+                    self.outbound.send(Ok(*message)).await.map_err(gone)?;
                 }
                 Effect::Begin(invocation) => self.begin(*invocation),
                 Effect::Wake(waiter, result) => {

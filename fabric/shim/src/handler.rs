@@ -38,7 +38,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) enum Effect<W> {
     /// Send a message to the peer.
-    Send(ChaincodeMessage),
+    Send(Box<ChaincodeMessage>),
     /// Let the chaincode run.
     Begin(Box<Invocation>),
     /// Give a waiter what it waits for.
@@ -132,7 +132,7 @@ impl<W> Handler<W> {
         let kind = message.r#type();
         match (kind, self.phase) {
             // Whatever the phase; the peer sees that somebody is there.
-            (Type::Keepalive, _) => return Ok(vec![Effect::Send(message)]),
+            (Type::Keepalive, _) => return Ok(vec![send(message)]),
             (Type::Registered, Phase::Opening) => self.phase = Phase::Registered,
             // The payload offers messages that this shim does without.
             (Type::Ready, Phase::Registered) => self.phase = Phase::Ready,
@@ -182,7 +182,7 @@ impl<W> Handler<W> {
             transaction.ending = Some(message);
         } else {
             self.transactions.remove(key);
-            effects.push(Effect::Send(message));
+            effects.push(send(message));
         }
         self.admit(&mut effects);
         effects
@@ -220,13 +220,13 @@ impl<W> Handler<W> {
             None
         };
         if let Some(text) = refusal {
-            return vec![Effect::Send(key.message(Type::Error, text.into()))];
+            return vec![send(key.message(Type::Error, text.into()))];
         }
         let input = match ChaincodeInput::decode(message.payload.as_slice()) {
             Ok(input) => input,
             Err(error) => {
                 let text = format!("the chaincode's input cannot be decoded: {error}");
-                return vec![Effect::Send(key.message(Type::Error, text.into_bytes()))];
+                return vec![send(key.message(Type::Error, text.into_bytes()))];
             }
         };
         self.beginning.push_back(Invocation { key, input, is_init, proposal: message.proposal });
@@ -252,7 +252,7 @@ impl<W> Handler<W> {
         };
         if let Some(ending) = transaction.ending.take() {
             self.transactions.remove(&key);
-            return vec![Effect::Wake(waiter, result), Effect::Send(ending)];
+            return vec![Effect::Wake(waiter, result), send(ending)];
         }
         let mut effects = Vec::new();
         if transaction.running {
@@ -274,7 +274,7 @@ impl<W> Handler<W> {
         }
         let Some(request) = transaction.waiting.pop_front() else { return effects };
         transaction.under_way = Some((request.kind, request.waiter));
-        effects.push(Effect::Send(key.message(request.kind, request.payload)));
+        effects.push(send(key.message(request.kind, request.payload)));
         if request.kind == Type::InvokeChaincode && std::mem::take(&mut transaction.running) {
             self.running = self.running.saturating_sub(1);
             self.admit(&mut effects);
@@ -304,6 +304,10 @@ impl<W> Handler<W> {
             }
         }
     }
+}
+
+fn send<W>(message: ChaincodeMessage) -> Effect<W> {
+    Effect::Send(Box::new(message))
 }
 
 /// More than the field header of a message's payload takes.
