@@ -1,0 +1,161 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use thiserror::Error;
+
+use crate::config::{Config, ConfigError, Sketch};
+use crate::inspect::{self, InspectError};
+use crate::network::{Devnet, NetworkError};
+
+/// A Hyperledger Fabric network in one process, for development and tests.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the network and run it until SIGTERM or ctrl-c.
+    Up(Up),
+    /// Show the number of blocks.
+    Height(Inspect),
+    /// Show a block: its transactions and how they ended.
+    Block {
+        /// Number of the block.
+        number: u64,
+        #[command(flatten)]
+        inspect: Inspect,
+    },
+    /// Show how a transaction ended.
+    Tx {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        inspect: Inspect,
+    },
+    /// Show the value of a key.
+    State {
+        /// The key.
+        key: String,
+        /// The chaincode; the first one of the configuration, unless given.
+        #[arg(long)]
+        chaincode: Option<String>,
+        #[command(flatten)]
+        inspect: Inspect,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Folder of the network: identities, configuration, ledger.
+    #[arg(long)]
+    dir: PathBuf,
+    /// Names of the organisations, with commas between.
+    #[arg(long, value_delimiter = ',', default_value = "Org1,Org2,Org3")]
+    orgs: Vec<String>,
+    /// Name of the channel.
+    #[arg(long, default_value = "mychannel")]
+    channel: String,
+    /// Name of a chaincode; may be given several times.
+    #[arg(long = "chaincode")]
+    chaincodes: Vec<String>,
+    /// Domain below which the organisations' domains are.
+    #[arg(long, default_value = "lockstep.test")]
+    domain: String,
+    /// Gateways listen on the ports above it; chaincode processes are expected on those from 11 above it.
+    #[arg(long, default_value_t = 18050)]
+    port_base: u16,
+    /// Longest time from the first transaction of a block to the block.
+    #[arg(long, default_value = "100ms", value_parser = humantime::parse_duration)]
+    block_time: Duration,
+    /// Most transactions in a block.
+    #[arg(long, default_value_t = 500)]
+    block_size: usize,
+    /// Configuration file; the options that describe the network are not used then.
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Inspect {
+    /// Folder of a network that is not running.
+    #[arg(long)]
+    dir: PathBuf,
+}
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The network failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Looking inside failed.
+    #[error(transparent)]
+    Inspect(#[from] InspectError),
+    /// Output or signals failed.
+    #[error("cannot write output or listen for signals")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it fails.
+pub async fn run(cli: Cli, output: &mut impl std::io::Write) -> Result<(), CliError> {
+    match cli.command {
+        Command::Up(up) => start(up, output).await?,
+        Command::Height(Inspect { dir }) => writeln!(output, "{}", inspect::height(&dir)?)?,
+        Command::Block { number, inspect: Inspect { dir } } => {
+            writeln!(output, "{}", inspect::block(&dir, number)?)?;
+        }
+        Command::Tx { id, inspect: Inspect { dir } } => {
+            writeln!(output, "{}", inspect::transaction(&dir, &id)?)?;
+        }
+        Command::State { key, chaincode, inspect: Inspect { dir } } => {
+            output.write_all(&inspect::state(&dir, chaincode.as_deref(), &key)?)?;
+            writeln!(output)?;
+        }
+    }
+    Ok(())
+}
+
+async fn start(up: Up, output: &mut impl std::io::Write) -> Result<(), CliError> {
+    let config = match &up.config {
+        Some(path) => Config::read(path)?,
+        None => Sketch {
+            organizations: up.orgs,
+            channel: up.channel,
+            chaincodes: up.chaincodes,
+            domain: up.domain,
+            port_base: up.port_base,
+            block_time: up.block_time,
+            block_size: up.block_size,
+        }
+        .config()?,
+    };
+    // Listening for signals first, so that none is missed.
+    let stop = stop_signal()?;
+    let devnet = Devnet::start(&up.dir, config).await?;
+    writeln!(output, "ready")?;
+    output.flush()?;
+    Ok(devnet.run(stop).await?)
+}
+
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,358 @@
+//! The network's configuration file, `devnet.toml`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::core::policy::{Policy, PolicyError};
+
+/// Name of the configuration file in the network's folder.
+pub const FILE: &str = "devnet.toml";
+
+/// What runs: the channel, its organisations and its chaincodes. Paths are relative to the network's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the channel.
+    pub channel: String,
+    /// Longest time from the first transaction of a block to the block, like `100ms`.
+    #[serde(with = "duration_text", default = "default_block_time")]
+    pub block_time: Duration,
+    /// Most transactions in a block.
+    #[serde(default = "default_block_size")]
+    pub block_size: usize,
+    /// How far a proposal's time may be from the network's, like `15m`.
+    #[serde(with = "duration_text", default = "default_time_window")]
+    pub time_window: Duration,
+    /// Longest time for one transaction in a chaincode, like `30s`.
+    #[serde(with = "duration_text", default = "default_execute_timeout")]
+    pub execute_timeout: Duration,
+    /// The organisations.
+    pub organizations: Vec<Organization>,
+    /// The chaincodes.
+    #[serde(default)]
+    pub chaincodes: Vec<Chaincode>,
+}
+
+/// An organisation with one peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organization {
+    /// Its name, like `Bank`.
+    pub name: String,
+    /// Its MSP id, like `BankMSP`.
+    pub msp_id: String,
+    /// Its domain, like `bank.lockstep.test`; the name of its folder of identities.
+    pub domain: String,
+    /// Where its gateway listens, `host:port`.
+    pub gateway: String,
+}
+
+/// A chaincode of the channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chaincode {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    #[serde(default = "default_version")]
+    pub version: String,
+    /// Who must endorse, like `OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')`.
+    pub policy: String,
+    /// True if it must be initialised before anything else.
+    #[serde(default)]
+    pub init_required: bool,
+    /// The organisations that run it, and where.
+    pub processes: Vec<Process>,
+}
+
+/// One organisation's process of a chaincode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// The organisation.
+    pub msp_id: String,
+    /// Where the process listens, `host:port`.
+    pub address: String,
+    /// The id that the process must give when it registers; any, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_id: Option<String>,
+    /// TLS to the process; plain text, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ProcessTls>,
+}
+
+/// TLS to a chaincode process. The network shows the peer's own TLS certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessTls {
+    /// Name in the process's certificate.
+    pub server_name: String,
+    /// Authority of the process's certificate.
+    pub ca: PathBuf,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not a configuration.
+    #[error("{path} is not a configuration")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// The configuration cannot be written as TOML.
+    #[error("the configuration cannot be written")]
+    Serialize(#[from] toml::ser::Error),
+    /// No organisation.
+    #[error("the network has no organisations")]
+    NoOrganizations,
+    /// Two organisations or chaincodes of one name, or two listeners of one address.
+    #[error("{0} is there twice")]
+    Twice(String),
+    /// A process of an organisation that does not exist.
+    #[error("chaincode {chaincode} names the unknown organisation {msp_id}")]
+    UnknownOrganization {
+        /// The chaincode.
+        chaincode: String,
+        /// The organisation.
+        msp_id: String,
+    },
+    /// A policy does not read.
+    #[error("the policy of chaincode {chaincode} is wrong")]
+    Policy {
+        /// The chaincode.
+        chaincode: String,
+        /// Why.
+        #[source]
+        source: PolicyError,
+    },
+    /// A block without room.
+    #[error("block_size must be at least 1")]
+    BlockSize,
+    /// A port above 65535.
+    #[error("the port base {0} is too high")]
+    PortBase(u16),
+    /// A name that cannot be part of a host name.
+    #[error("{0:?} is no organisation name: letters, digits and hyphens only")]
+    OrganizationName(String),
+}
+
+/// What `hlf-devnet up` makes a configuration from.
+#[derive(Debug, Clone)]
+pub struct Sketch {
+    /// Names of the organisations, like `Bank`.
+    pub organizations: Vec<String>,
+    /// Name of the channel.
+    pub channel: String,
+    /// Names of the chaincodes.
+    pub chaincodes: Vec<String>,
+    /// The domain below which the organisations' domains are.
+    pub domain: String,
+    /// Gateways listen on the ports above this one, chaincodes are dialled on those from 11 above it.
+    pub port_base: u16,
+    /// Longest time from the first transaction of a block to the block.
+    pub block_time: Duration,
+    /// Most transactions in a block.
+    pub block_size: usize,
+}
+
+impl Sketch {
+    /// The full configuration: one gateway per organisation on base+1, base+2, …; the processes of the first
+    /// chaincode on base+11, base+12, …, of the second on base+21, …; a majority must endorse.
+    ///
+    /// # Errors
+    /// When the sketch makes no sense.
+    pub fn config(&self) -> Result<Config, ConfigError> {
+        let address = |offset: usize| {
+            let port = u16::try_from(offset).ok().and_then(|offset| self.port_base.checked_add(offset));
+            port.map(|port| format!("127.0.0.1:{port}")).ok_or(ConfigError::PortBase(self.port_base))
+        };
+        let mut organizations = Vec::new();
+        for (index, name) in self.organizations.iter().enumerate() {
+            let usable = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
+            if name.is_empty() || !usable {
+                return Err(ConfigError::OrganizationName(name.clone()));
+            }
+            organizations.push(Organization {
+                name: name.clone(),
+                msp_id: format!("{name}MSP"),
+                domain: format!("{}.{}", name.to_ascii_lowercase(), self.domain),
+                gateway: address(1 + index)?,
+            });
+        }
+        let principals: Vec<String> =
+            organizations.iter().map(|organization| format!("'{}.peer'", organization.msp_id)).collect();
+        let policy = format!("OutOf({}, {})", organizations.len() / 2 + 1, principals.join(", "));
+        let mut chaincodes = Vec::new();
+        for (number, name) in self.chaincodes.iter().enumerate() {
+            let mut processes = Vec::new();
+            for (index, Organization { msp_id, domain, .. }) in organizations.iter().enumerate() {
+                let ca = format!("organizations/peerOrganizations/{domain}/tlsca/tlsca.{domain}-cert.pem");
+                let tls = ProcessTls { server_name: format!("chaincode.{domain}"), ca: ca.into() };
+                let address = address(11 + 10 * number + index)?;
+                processes.push(Process { msp_id: msp_id.clone(), address, package_id: None, tls: Some(tls) });
+            }
+            chaincodes.push(Chaincode {
+                name: name.clone(),
+                version: default_version(),
+                policy: policy.clone(),
+                init_required: false,
+                processes,
+            });
+        }
+        let config = Config {
+            channel: self.channel.clone(),
+            block_time: self.block_time,
+            block_size: self.block_size,
+            time_window: default_time_window(),
+            execute_timeout: default_execute_timeout(),
+            organizations,
+            chaincodes,
+        };
+        config.check()?;
+        Ok(config)
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read or makes no sense.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Writes the configuration file of the network in `folder`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), ConfigError> {
+        let path = folder.join(FILE);
+        let text = format!(
+            "# Configuration of this devnet. `hlf-devnet up --config FILE` takes a changed one.\n{}",
+            toml::to_string(self)?
+        );
+        std::fs::write(&path, text).map_err(|source| ConfigError::Write { path, source })
+    }
+
+    /// The organisation with this MSP id.
+    #[must_use]
+    pub fn organization(&self, msp_id: &str) -> Option<&Organization> {
+        self.organizations.iter().find(|organization| organization.msp_id == msp_id)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.organizations.is_empty() {
+            return Err(ConfigError::NoOrganizations);
+        }
+        if self.block_size == 0 {
+            return Err(ConfigError::BlockSize);
+        }
+        let mut names = BTreeSet::new();
+        let mut once = |name: String| {
+            if names.insert(name.clone()) { Ok(()) } else { Err(ConfigError::Twice(name)) }
+        };
+        for Organization { msp_id, domain, gateway, .. } in &self.organizations {
+            once(format!("organisation {msp_id}"))?;
+            once(format!("domain {domain}"))?;
+            // Port 0 stands for any free port.
+            if !gateway.ends_with(":0") {
+                once(format!("address {gateway}"))?;
+            }
+        }
+        for chaincode in &self.chaincodes {
+            once(format!("chaincode {}", chaincode.name))?;
+            self.check_chaincode(chaincode)?;
+            for process in &chaincode.processes {
+                once(format!("address {}", process.address))?;
+                once(format!("process of {} for {}", chaincode.name, process.msp_id))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_chaincode(&self, chaincode: &Chaincode) -> Result<(), ConfigError> {
+        let name = || chaincode.name.clone();
+        chaincode
+            .policy
+            .parse::<Policy>()
+            .map_err(|source| ConfigError::Policy { chaincode: name(), source })?;
+        let unknown = |process: &&Process| self.organization(&process.msp_id).is_none();
+        match chaincode.processes.iter().find(unknown) {
+            None => Ok(()),
+            Some(process) => {
+                Err(ConfigError::UnknownOrganization { chaincode: name(), msp_id: process.msp_id.clone() })
+            }
+        }
+    }
+}
+
+fn default_block_time() -> Duration {
+    Duration::from_millis(100)
+}
+
+fn default_block_size() -> usize {
+    500
+}
+
+fn default_time_window() -> Duration {
+    Duration::from_secs(15 * 60)
+}
+
+fn default_execute_timeout() -> Duration {
+    Duration::from_secs(30)
+}
+
+fn default_version() -> String {
+    "1.0".to_owned()
+}
+
+/// Durations as text: `100ms`, `30s`, `15m`.
+mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&humantime::format_duration(*duration))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        humantime::parse_duration(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

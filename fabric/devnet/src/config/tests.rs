@@ -1,0 +1,71 @@
+use super::*;
+
+fn sketch() -> Sketch {
+    Sketch {
+        organizations: ["Bank", "Client", "Vendor"].map(str::to_owned).to_vec(),
+        channel: "payments".into(),
+        chaincodes: vec!["lockstep".into(), "other".into()],
+        domain: "lockstep.test".into(),
+        port_base: 18050,
+        block_time: Duration::from_millis(100),
+        block_size: 500,
+    }
+}
+
+#[test]
+fn a_written_configuration_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = sketch().config().unwrap();
+    config.write(folder.path()).unwrap();
+    assert_eq!(Config::read(&folder.path().join(FILE)).unwrap(), config);
+}
+
+#[test]
+fn ports_and_policy_of_a_sketch() {
+    let config = sketch().config().unwrap();
+    let gateways: Vec<&str> = config.organizations.iter().map(|org| org.gateway.as_str()).collect();
+    assert_eq!(gateways, ["127.0.0.1:18051", "127.0.0.1:18052", "127.0.0.1:18053"]);
+    let addresses: Vec<&str> = config
+        .chaincodes
+        .iter()
+        .flat_map(|chaincode| &chaincode.processes)
+        .map(|process| process.address.rsplit(':').next().unwrap())
+        .collect();
+    assert_eq!(addresses, ["18061", "18062", "18063", "18071", "18072", "18073"]);
+    assert_eq!(config.chaincodes[0].policy, "OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')");
+}
+
+#[test]
+fn configurations_without_sense_are_refused() {
+    let refuse = |change: fn(&mut Config)| {
+        let mut config = sketch().config().unwrap();
+        change(&mut config);
+        config.check().unwrap_err().to_string()
+    };
+    assert_eq!(refuse(|config| config.organizations.clear()), "the network has no organisations");
+    assert_eq!(refuse(|config| config.block_size = 0), "block_size must be at least 1");
+    assert_eq!(
+        refuse(|config| config.organizations[1].msp_id = "BankMSP".into()),
+        "organisation BankMSP is there twice"
+    );
+    assert_eq!(
+        refuse(|config| config.chaincodes[0].policy = "AND('BankMSP.peer'".into()),
+        "the policy of chaincode lockstep is wrong"
+    );
+    assert_eq!(
+        refuse(|config| config.chaincodes[0].processes[0].msp_id = "X".into()),
+        "chaincode lockstep names the unknown organisation X"
+    );
+    let high = Sketch { port_base: 65530, ..sketch() };
+    assert_eq!(high.config().unwrap_err().to_string(), "the port base 65530 is too high");
+    let odd = Sketch { organizations: vec!["../x".into()], ..sketch() };
+    assert!(matches!(odd.config(), Err(ConfigError::OrganizationName(_))));
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    std::fs::write(&path, "channel = 'c'\ncolour = 'red'\n[[organizations]]\n").unwrap();
+    assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));
+}

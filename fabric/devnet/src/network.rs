@@ -1,0 +1,316 @@
+//! Putting the network together and running it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hlf_proto::gateway::gateway_server::GatewayServer;
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
+
+use crate::chaincode::process::{MAX_MESSAGE, Process, Target, TargetTls};
+use crate::config::{Config, ConfigError, Organization};
+use crate::core::cutter::Limits;
+use crate::core::policy::PolicyError;
+use crate::gateway::GatewayService;
+use crate::identity::generate::{self, GenerateError, PEER_HOST};
+use crate::identity::layout::OrganisationFiles;
+use crate::identity::msp::{MspError, MspManager};
+use crate::identity::signer::{Signer, SignerError};
+use crate::order::commit::{self, CommitError};
+use crate::order::orderer::Orderer;
+use crate::peer::channel::{Channel, Definition};
+use crate::peer::endorser::Endorser;
+use crate::profile::{self, ProfileError};
+use crate::store::{Store, StoreError};
+
+pub use crate::peer::channel::Clock;
+
+/// Bytes that a block should not exceed (`PreferredMaxBytes` of Fabric's sample configuration).
+const PREFERRED_BLOCK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Name of the ledger in the network's folder.
+const LEDGER: &str = "ledger.redb";
+
+/// The ledger of the network in `folder`.
+pub(crate) fn ledger_file(folder: &Path) -> PathBuf {
+    folder.join(LEDGER)
+}
+
+/// Why the network cannot start or had to stop.
+#[derive(Debug, Error)]
+pub enum NetworkError {
+    /// The network's folder cannot be made.
+    #[error("cannot make the folder {path}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Identities cannot be made.
+    #[error("cannot make identities")]
+    Generate(#[from] GenerateError),
+    /// The configuration cannot be written.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The profile cannot be written.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// An organisation's authority cannot be loaded.
+    #[error("cannot load a certificate authority")]
+    Msp(#[from] MspError),
+    /// A peer's identity cannot be loaded.
+    #[error("cannot load the identity of a peer")]
+    Signer(#[from] SignerError),
+    /// A policy does not read.
+    #[error("cannot read a policy")]
+    Policy(#[from] PolicyError),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A gateway cannot listen.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A TLS file cannot be read.
+    #[error("cannot read {path}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A gateway failed.
+    #[error("a gateway failed")]
+    Serve(#[from] tonic::transport::Error),
+    /// A block cannot be committed.
+    #[error("the ledger failed")]
+    Commit(#[from] CommitError),
+    /// A part of the network panicked.
+    #[error("a part of the network panicked")]
+    Panicked(#[from] JoinError),
+}
+
+/// A running network. Dropping it stops the network without waiting.
+#[derive(Debug)]
+pub struct Devnet {
+    config: Config,
+    shutdown: CancellationToken,
+    gateways: Vec<JoinHandle<Result<(), tonic::transport::Error>>>,
+    committer: JoinHandle<Result<(), CommitError>>,
+}
+
+impl Devnet {
+    /// Starts the network in `folder` with the system's clock: makes identities where there are none, writes
+    /// configuration and profile, opens the ledger, serves. When this returns, the gateways answer.
+    ///
+    /// # Errors
+    /// When any of it fails.
+    pub async fn start(folder: &Path, config: Config) -> Result<Self, NetworkError> {
+        Self::start_with_clock(folder, config, Arc::new(SystemTime::now)).await
+    }
+
+    /// The same with a clock of one's own.
+    ///
+    /// # Errors
+    /// When any of it fails.
+    pub async fn start_with_clock(
+        folder: &Path,
+        mut config: Config,
+        clock: Clock,
+    ) -> Result<Self, NetworkError> {
+        let organizations = folder.join("organizations");
+        std::fs::create_dir_all(folder)
+            .map_err(|source| NetworkError::Folder { path: folder.to_owned(), source })?;
+        let mut listeners = Vec::new();
+        for organization in &mut config.organizations {
+            generate::organisation(&organizations, &organization.domain)?;
+            let listener = listen(&organization.gateway).await?;
+            // Port 0 has become a real one.
+            if let Ok(address) = listener.local_addr() {
+                organization.gateway = address.to_string();
+            }
+            listeners.push(listener);
+        }
+        let store = Store::open(&ledger_file(folder), &config.channel)?;
+        let channel = Arc::new(make_channel(&organizations, &config, clock, store)?);
+        let shutdown = CancellationToken::new();
+        let endorsers = make_endorsers(folder, &config, &channel, &shutdown)?;
+        let limits =
+            Limits { time: config.block_time, count: config.block_size, bytes: PREFERRED_BLOCK_BYTES };
+        let mut servers = Vec::new();
+        for (organization, listener) in config.organizations.iter().zip(listeners) {
+            let files = OrganisationFiles::new(&organizations, &organization.domain);
+            servers.push((server(&files)?, listener));
+        }
+        config.write(folder)?;
+        profile::write(&config, folder)?;
+        let (orderer, batches) = Orderer::start(Arc::clone(&channel), limits, shutdown.clone());
+        let gateways = servers
+            .into_iter()
+            .zip(endorsers.iter())
+            .map(|((server, listener), local)| {
+                let service = GatewayService {
+                    local: Arc::clone(local),
+                    endorsers: Arc::clone(&endorsers),
+                    channel: Arc::clone(&channel),
+                    orderer: orderer.clone(),
+                    shutdown: shutdown.clone(),
+                };
+                serve(server, listener, service, shutdown.clone())
+            })
+            .collect();
+        let stop = shutdown.clone().drop_guard();
+        let committer = tokio::spawn(async move {
+            // If the ledger fails, everything stops.
+            let _stop = stop;
+            commit::run(channel, batches).await
+        });
+        Ok(Self { config, shutdown, gateways, committer })
+    }
+
+    /// The configuration with the addresses as they really are.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Waits until the network has to stop, or `stop` completes; then stops it: what has been submitted is committed,
+    /// everybody who waits is told, the ledger is closed.
+    ///
+    /// # Errors
+    /// When the ledger or a gateway failed.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), NetworkError> {
+        tokio::select! {
+            () = stop => {}
+            () = self.shutdown.cancelled() => {}
+        }
+        self.shutdown.cancel();
+        for gateway in std::mem::take(&mut self.gateways) {
+            gateway.await??;
+        }
+        Ok((&mut self.committer).await??)
+    }
+
+    /// Stops the network, as at the end of [`run`](Self::run).
+    ///
+    /// # Errors
+    /// When the ledger or a gateway failed.
+    pub async fn stop(self) -> Result<(), NetworkError> {
+        self.run(std::future::ready(())).await
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, NetworkError> {
+    let failed = |source| NetworkError::Listen { address: address.to_owned(), source };
+    TcpListener::bind(address).await.map_err(failed)
+}
+
+fn make_channel(
+    organizations: &Path,
+    config: &Config,
+    clock: Clock,
+    store: Store,
+) -> Result<Channel, NetworkError> {
+    let mut msps = MspManager::default();
+    for Organization { msp_id, domain, .. } in &config.organizations {
+        msps.add(msp_id, &OrganisationFiles::new(organizations, domain).ca())?;
+    }
+    let mut chaincodes = BTreeMap::new();
+    for chaincode in &config.chaincodes {
+        let definition = Definition {
+            version: chaincode.version.clone(),
+            policy: chaincode.policy.parse()?,
+            init_required: chaincode.init_required,
+        };
+        chaincodes.insert(chaincode.name.clone(), definition);
+    }
+    Ok(Channel::new(config.channel.clone(), msps, chaincodes, config.time_window, clock, store)?)
+}
+
+fn make_endorsers(
+    folder: &Path,
+    config: &Config,
+    channel: &Arc<Channel>,
+    shutdown: &CancellationToken,
+) -> Result<Arc<Vec<Arc<Endorser>>>, NetworkError> {
+    let organizations = folder.join("organizations");
+    let mut endorsers = Vec::new();
+    for Organization { msp_id, domain, gateway, .. } in &config.organizations {
+        let files = OrganisationFiles::new(&organizations, domain);
+        let signer = Signer::load(msp_id, &files.host_certificate(PEER_HOST), &files.host_key(PEER_HOST))?;
+        let mut processes = BTreeMap::new();
+        for chaincode in &config.chaincodes {
+            for process in chaincode.processes.iter().filter(|process| process.msp_id == *msp_id) {
+                let tls = process.tls.as_ref().map(|tls| TargetTls {
+                    server_name: tls.server_name.clone(),
+                    ca: folder.join(&tls.ca),
+                    certificate: files.host_tls_certificate(PEER_HOST),
+                    key: files.host_tls_key(PEER_HOST),
+                });
+                let target = Target {
+                    chaincode: chaincode.name.clone(),
+                    address: process.address.clone(),
+                    package_id: process.package_id.clone(),
+                    tls,
+                    execute_timeout: config.execute_timeout,
+                };
+                processes.insert(chaincode.name.clone(), Process::new(target, shutdown.clone()));
+            }
+        }
+        let port = gateway.parse::<SocketAddr>().map_or(0, |address| address.port());
+        endorsers.push(Arc::new(Endorser {
+            msp_id: msp_id.clone(),
+            address: format!("{}:{port}", files.host(PEER_HOST)),
+            signer,
+            processes,
+            channel: Arc::clone(channel),
+        }));
+    }
+    Ok(Arc::new(endorsers))
+}
+
+fn server(files: &OrganisationFiles) -> Result<Server, NetworkError> {
+    let read = |path: PathBuf| {
+        std::fs::read(&path).map_err(|source| NetworkError::Tls { path: path.clone(), source })
+    };
+    let certificate = read(files.host_tls_certificate(PEER_HOST))?;
+    let key = read(files.host_tls_key(PEER_HOST))?;
+    let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+    Ok(Server::builder().tls_config(tls)?)
+}
+
+fn serve(
+    mut server: Server,
+    listener: TcpListener,
+    service: GatewayService,
+    shutdown: CancellationToken,
+) -> JoinHandle<Result<(), tonic::transport::Error>> {
+    let service = GatewayServer::new(service)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    tokio::spawn(async move {
+        server.add_service(service).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+    })
+}

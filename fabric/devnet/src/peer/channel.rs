@@ -1,0 +1,121 @@
+//! The channel as all organisations see it: members, chaincode definitions, ledger.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{RwLock, oneshot, watch};
+
+use crate::core::policy::Policy;
+use crate::core::snapshot::Outcome;
+use crate::identity::msp::MspManager;
+use crate::store::{CommittedTransaction, Store, StoreError};
+
+/// Tells the wall-clock time.
+pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// A chaincode as the channel's members have agreed on it.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    /// Its version, part of every endorsement.
+    pub(crate) version: String,
+    /// Who must endorse.
+    pub(crate) policy: Policy,
+    /// True if its first transaction must be an initialisation.
+    pub(crate) init_required: bool,
+}
+
+/// The channel.
+pub(crate) struct Channel {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its organisations.
+    pub(crate) msps: MspManager,
+    /// Its chaincodes by name.
+    pub(crate) chaincodes: BTreeMap<String, Definition>,
+    /// How far a proposal's time may be from ours.
+    pub(crate) time_window: Duration,
+    /// The clock.
+    pub(crate) clock: Clock,
+    /// The ledger.
+    pub(crate) store: Store,
+    /// Held for reading by every simulation, and for writing by a commit, as Fabric's commit lock is.
+    pub(crate) commit_lock: RwLock<()>,
+    /// Number of committed blocks.
+    pub(crate) height: watch::Sender<u64>,
+    waiting: Mutex<HashMap<String, Vec<oneshot::Sender<Outcome>>>>,
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Channel").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Channel {
+    /// The channel with the ledger as the store has it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn new(
+        name: String,
+        msps: MspManager,
+        chaincodes: BTreeMap<String, Definition>,
+        time_window: Duration,
+        clock: Clock,
+        store: Store,
+    ) -> Result<Self, StoreError> {
+        let height = watch::Sender::new(store.height()?);
+        Ok(Self {
+            name,
+            msps,
+            chaincodes,
+            time_window,
+            clock,
+            store,
+            commit_lock: RwLock::new(()),
+            height,
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Waits until a transaction is committed, also if nobody has submitted it yet.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) async fn committed(&self, tx_id: &str) -> Result<Outcome, StoreError> {
+        // Waiting starts before the look at the ledger, so that no commit slips through between the two.
+        let (sender, receiver) = oneshot::channel();
+        self.waiting().entry(tx_id.to_owned()).or_default().push(sender);
+        if let Some(outcome) = self.store.outcome(tx_id)? {
+            return Ok(outcome);
+        }
+        match receiver.await {
+            Ok(outcome) => Ok(outcome),
+            // The sender is only dropped when the whole channel goes.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Tells everybody who waits that block `number` is committed.
+    pub(crate) fn announce(&self, number: u64, transactions: &[CommittedTransaction]) {
+        let mut waiting = self.waiting();
+        for CommittedTransaction { tx_id, code, .. } in transactions {
+            for waiter in waiting.remove(tx_id).into_iter().flatten() {
+                // Whoever has stopped waiting does not want to know.
+                let _ = waiter.send(Outcome { block: number, code: *code });
+            }
+        }
+        waiting.retain(|_, waiters| {
+            waiters.retain(|waiter| !waiter.is_closed());
+            !waiters.is_empty()
+        });
+        drop(waiting);
+        self.height.send_replace(number + 1);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<String, Vec<oneshot::Sender<Outcome>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,283 @@
+//! One organisation's endorsing peer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hlf_proto::Timestamp;
+use hlf_proto::protos::chaincode_message::Type;
+use hlf_proto::protos::{
+    ChaincodeAction, ChaincodeEvent, ChaincodeId, Endorsement, ProposalResponse, ProposalResponsePayload,
+    Response, SignedProposal,
+};
+use prost::Message;
+use thiserror::Error;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::access::Access;
+use super::channel::{Channel, Definition};
+use super::proposal::{HeaderError, Unpacked};
+use crate::chaincode::process::{ExecuteError, Process};
+use crate::chaincode::session::{Finished, Invocation};
+use crate::core::rwset::ReadWriteSet;
+use crate::core::simulator::Simulator;
+use crate::identity::msp::IdentityError;
+use crate::identity::signer::Signer;
+
+/// Key that notes which version of a chaincode has been initialised; the same as in Fabric.
+const INITIALIZED: &str = "\0\u{10ffff}initialized";
+
+/// Status from which a chaincode's response is not endorsed.
+const ERROR_THRESHOLD: i32 = 400;
+/// Status from which a response is an error that carries its payload.
+const ERROR: i32 = 500;
+
+/// A proposal that is not processed. A peer answers such a call with an error instead of a response.
+#[derive(Debug, Error)]
+pub(crate) enum Rejection {
+    /// Turned away by a filter before the endorser sees it.
+    #[error("{0}")]
+    Filtered(String),
+    /// Turned away by the endorser: malformed, not authentic, not allowed, or already committed.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// An organisation's peer.
+#[derive(Debug)]
+pub(crate) struct Endorser {
+    /// The organisation.
+    pub(crate) msp_id: String,
+    /// Host and port of its gateway, as error details name it.
+    pub(crate) address: String,
+    /// Its signing identity.
+    pub(crate) signer: Signer,
+    /// Its chaincode processes by name of the chaincode.
+    pub(crate) processes: BTreeMap<String, Process>,
+    /// The channel.
+    pub(crate) channel: Arc<Channel>,
+}
+
+/// A chaincode's successful run.
+struct Run {
+    response: Response,
+    event: Option<ChaincodeEvent>,
+    set: ReadWriteSet,
+}
+
+impl Endorser {
+    /// Processes a proposal. A fault while it is processed is a response with status 500 and no payload.
+    ///
+    /// # Errors
+    /// When the proposal is turned away.
+    pub(crate) async fn process(&self, signed: &SignedProposal) -> Result<ProposalResponse, Rejection> {
+        let refuse = |error: String| Rejection::Refused(error);
+        let proposal = Unpacked::read(signed);
+        if let Ok(proposal) = &proposal {
+            self.filter(proposal)?;
+        }
+        let proposal = proposal.map_err(|error| refuse(error.to_string()))?;
+        let channel = &proposal.channel_header.channel_id;
+        if *channel != self.channel.name {
+            return Ok(fault(format!("channel '{channel}' not found")));
+        }
+        self.admit(&proposal).map_err(refuse)?;
+        match self.endorse(proposal).await {
+            Ok(response) => Ok(response),
+            Err(message) => {
+                tracing::warn!(msp_id = self.msp_id, message, "proposal failed");
+                Ok(fault(message))
+            }
+        }
+    }
+
+    /// The filters in front of an endorser: expired certificates, and times far from our own.
+    fn filter(&self, proposal: &Unpacked) -> Result<(), Rejection> {
+        let now = (self.channel.clock)();
+        let identity = self.channel.msps.identify(&proposal.signature_header.creator);
+        if identity.is_ok_and(|identity| identity.is_expired(now)) {
+            return Err(Rejection::Filtered("proposal client identity expired".into()));
+        }
+        let window = self.channel.time_window;
+        let claimed = proposal.channel_header.timestamp.unwrap_or_default();
+        if is_within(&claimed, now, window) {
+            return Ok(());
+        }
+        Err(Rejection::Filtered(format!(
+            "request unauthorized due to incorrect timestamp {}, peer time {}, peer.authentication.timewindow {}",
+            rfc3339(claimed.seconds),
+            rfc3339(unix_seconds(now)),
+            go_duration(window),
+        )))
+    }
+
+    /// Fabric's checks before the simulation, in its order.
+    fn admit(&self, proposal: &Unpacked) -> Result<(), String> {
+        let invalid = |error: String| format!("error validating proposal: {error}");
+        proposal.check_header().map_err(|error: HeaderError| invalid(error.to_string()))?;
+        let (channel, creator) = (&self.channel.name, &proposal.signature_header.creator);
+        let identity = self.channel.msps.identify(creator).map_err(|error| {
+            tracing::warn!(%error, "access denied");
+            invalid(match error {
+                IdentityError::Invalid { msp_id, .. } | IdentityError::NoRole { msp_id } => {
+                    format!("access denied: channel [{channel}] creator org [{msp_id}]")
+                }
+                IdentityError::Malformed | IdentityError::UnknownMsp(_) | IdentityError::Unreadable(_) => {
+                    format!("access denied: channel [{channel}] creator org unknown, creator is malformed")
+                }
+            })
+        })?;
+        let SignedProposal { proposal_bytes, signature } = &proposal.signed;
+        if let Err(error) = identity.verify(proposal_bytes, signature) {
+            tracing::warn!(%error, "access denied: creator's signature over the proposal is not valid");
+            let msp_id = &identity.principal().msp_id;
+            return Err(invalid(format!("access denied: channel [{channel}] creator org [{msp_id}]")));
+        }
+        let tx_id = &proposal.channel_header.tx_id;
+        if self.channel.store.outcome(tx_id).map_err(|error| error.to_string())?.is_some() {
+            let creator = hex::encode(creator);
+            return Err(format!("duplicate transaction found [{tx_id}]. Creator [{creator}]"));
+        }
+        let checked = self.channel.check_access(channel, Access::Writers, creator, proposal_bytes, signature);
+        checked.map_err(|error| error.to_string())
+    }
+
+    /// Simulates and signs; an error is the message of a response with status 500.
+    async fn endorse(&self, proposal: Unpacked) -> Result<ProposalResponse, String> {
+        let name = proposal.chaincode.clone();
+        let Some(definition) = self.channel.chaincodes.get(&name) else {
+            return Err(format!(
+                "make sure the chaincode {name} has been successfully defined on channel {} and try again: chaincode {name} not found",
+                self.channel.name,
+            ));
+        };
+        let hash = proposal.hash.clone();
+        let run = self.simulate(proposal, definition).await?;
+        let status = run.response.status;
+        if (ERROR_THRESHOLD..ERROR).contains(&status) {
+            return Ok(ProposalResponse { response: Some(run.response), ..ProposalResponse::default() });
+        }
+        let action = ChaincodeAction {
+            results: run.set.encode(),
+            events: run.event.map(|event| event.encode_to_vec()).unwrap_or_default(),
+            response: Some(run.response.clone()),
+            chaincode_id: Some(ChaincodeId {
+                name,
+                version: definition.version.clone(),
+                ..ChaincodeId::default()
+            }),
+        };
+        let payload = ProposalResponsePayload { proposal_hash: hash, extension: action.encode_to_vec() };
+        let payload = payload.encode_to_vec();
+        let mut response =
+            ProposalResponse { response: Some(run.response), payload, ..ProposalResponse::default() };
+        if status < ERROR {
+            response.version = 1;
+            response.endorsement = Some(self.sign(&response.payload)?);
+        }
+        Ok(response)
+    }
+
+    async fn simulate(&self, proposal: Unpacked, definition: &Definition) -> Result<Run, String> {
+        let Unpacked { channel_header, chaincode, input, signed, .. } = proposal;
+        let tx_id = channel_header.tx_id;
+        let Some(process) = self.processes.get(&chaincode) else {
+            return Err(format!(
+                "error in simulation: failed to execute transaction {tx_id}: chaincode {chaincode} is not installed"
+            ));
+        };
+        let failed = |error: ExecuteError| {
+            format!("error in simulation: failed to execute transaction {tx_id}: {error}")
+        };
+        // Dialled before the lock is taken: a process that does not answer must not hold up commits.
+        let connection = process.connect().await.map_err(failed)?;
+        let _no_commit = self.channel.commit_lock.read().await;
+        let snapshot = self.channel.store.snapshot().map_err(|error| error.to_string())?;
+        let mut simulator = Simulator::new(Arc::new(snapshot), &tx_id, &chaincode);
+        check_initialized(&mut simulator, &chaincode, definition, input.is_init).map_err(|error| {
+            format!("error in simulation: failed to execute transaction {tx_id}: {error}")
+        })?;
+        let channel = channel_header.channel_id;
+        let invocation = Invocation { channel, tx_id: tx_id.clone(), input, proposal: signed, simulator };
+        let Finished { message, simulator } = connection.execute(invocation).await.map_err(failed)?;
+        if message.r#type() != Type::Completed {
+            let text = String::from_utf8_lossy(&message.payload);
+            return Err(format!("error in simulation: transaction returned with failure: {text}"));
+        }
+        let response = Response::decode(message.payload.as_slice()).map_err(|error| {
+            format!("error in simulation: failed to unmarshal response for transaction {tx_id}: {error}")
+        })?;
+        let event = message.chaincode_event.filter(|_| response.status < ERROR_THRESHOLD);
+        let event = event.map(|event| ChaincodeEvent { chaincode_id: chaincode, tx_id, ..event });
+        Ok(Run { response, event, set: simulator.finish() })
+    }
+
+    /// An endorsement: signature over the payload and our identity.
+    fn sign(&self, payload: &[u8]) -> Result<Endorsement, String> {
+        let endorser = self.signer.identity().to_vec();
+        let signature = self.signer.sign(&[payload, &endorser].concat());
+        let signature = signature.map_err(|error| format!("endorsing with plugin failed: {error}"))?;
+        Ok(Endorsement { endorser, signature })
+    }
+}
+
+/// Fabric's rule for chaincodes that must be initialised, once for each version.
+fn check_initialized(
+    simulator: &mut Simulator,
+    chaincode: &str,
+    definition: &Definition,
+    is_init: bool,
+) -> Result<(), String> {
+    let version = definition.version.as_bytes();
+    let needed = definition.init_required
+        && simulator.get(INITIALIZED).map_err(|error| error.to_string())?.as_deref() != Some(version);
+    match (is_init, definition.init_required, needed) {
+        (true, false, _) => Err(format!(
+            "invalid invocation: chaincode '{chaincode}' does not require initialization but called as init"
+        )),
+        (true, true, false) => Err(format!(
+            "invalid invocation: chaincode '{chaincode}' is already initialized but called as init"
+        )),
+        (true, true, true) => simulator.put(INITIALIZED, version.to_vec()).map_err(|error| error.to_string()),
+        (false, _, true) => Err(format!(
+            "invalid invocation: chaincode '{chaincode}' has not been initialized for this version, must call as init first"
+        )),
+        (false, _, false) => Ok(()),
+    }
+}
+
+fn fault(message: String) -> ProposalResponse {
+    let response = Response { status: ERROR, message, payload: Vec::new() };
+    ProposalResponse { response: Some(response), ..ProposalResponse::default() }
+}
+
+fn unix_seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// True when the claimed time is at most `window` before or after `now`.
+fn is_within(claimed: &Timestamp, now: SystemTime, window: Duration) -> bool {
+    let claimed = i128::from(claimed.seconds) * 1_000_000_000 + i128::from(claimed.nanos);
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let difference = claimed.abs_diff(i128::try_from(now).unwrap_or(i128::MAX));
+    difference <= window.as_nanos()
+}
+
+/// A time in RFC 3339, to the second.
+fn rfc3339(seconds: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
+}
+
+/// A duration as Go writes it: `15m0s`.
+fn go_duration(duration: Duration) -> String {
+    let (hours, minutes, seconds) =
+        (duration.as_secs() / 3600, duration.as_secs() / 60 % 60, duration.as_secs() % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, _) => format!("{minutes}m{seconds}s"),
+        _ => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}

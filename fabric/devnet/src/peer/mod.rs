@@ -1,0 +1,6 @@
+//! What a peer does: check proposals, simulate, endorse.
+
+pub(crate) mod access;
+pub(crate) mod channel;
+pub(crate) mod endorser;
+pub(crate) mod proposal;

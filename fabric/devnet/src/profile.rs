@@ -1,0 +1,124 @@
+//! The network's profile, `profile.toml`: what clients and deployment need to know of a network.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::config::{Config, Organization};
+use crate::identity::generate::{CHAINCODE_HOST, PEER_HOST};
+use crate::identity::layout::OrganisationFiles;
+
+/// Name of the profile in the network's folder.
+pub const FILE: &str = "profile.toml";
+
+/// Why a profile cannot be written.
+#[derive(Debug, Error)]
+pub enum ProfileError {
+    /// It cannot be written as TOML.
+    #[error("the profile cannot be written")]
+    Serialize(#[from] toml::ser::Error),
+    /// The file cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Everything that a client or a deployment needs; paths are relative to the profile's folder.
+#[derive(Debug, Serialize)]
+struct Profile<'a> {
+    name: &'static str,
+    version: &'static str,
+    channel: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chaincode: Option<&'a str>,
+    organizations: Vec<ProfileOrganization<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProfileOrganization<'a> {
+    name: &'a str,
+    msp_id: &'a str,
+    admin: Member,
+    user: Member,
+    peers: Vec<Peer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chaincode: Option<ChaincodeProcess<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Member {
+    cert: PathBuf,
+    key: PathBuf,
+    msp_dir: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct Peer<'a> {
+    address: &'a str,
+    server_name: String,
+    tls_ca: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+struct ChaincodeProcess<'a> {
+    address: &'a str,
+    tls_cert: PathBuf,
+    tls_key: PathBuf,
+    client_ca: PathBuf,
+}
+
+/// Writes the profile of the network in `folder`.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(config: &Config, folder: &Path) -> Result<(), ProfileError> {
+    let profile = Profile {
+        name: "devnet",
+        version: env!("CARGO_PKG_VERSION"),
+        channel: &config.channel,
+        chaincode: config.chaincodes.first().map(|chaincode| chaincode.name.as_str()),
+        organizations: config
+            .organizations
+            .iter()
+            .map(|organization| describe(config, organization))
+            .collect(),
+    };
+    let text = format!("# Written by hlf-devnet at every start.\n{}", toml::to_string(&profile)?);
+    let path = folder.join(FILE);
+    std::fs::write(&path, text).map_err(|source| ProfileError::Write { path, source })
+}
+
+fn describe<'a>(config: &'a Config, organization: &'a Organization) -> ProfileOrganization<'a> {
+    let files = OrganisationFiles::new(Path::new("organizations"), &organization.domain);
+    let member = |user: &str| Member {
+        cert: files.user_certificate(user),
+        key: files.user_key(user),
+        msp_dir: files.user_msp(user),
+    };
+    let process = config.chaincodes.first().and_then(|chaincode| {
+        chaincode.processes.iter().find(|process| process.msp_id == organization.msp_id)
+    });
+    ProfileOrganization {
+        name: &organization.name,
+        msp_id: &organization.msp_id,
+        admin: member("Admin"),
+        user: member("User1"),
+        peers: vec![Peer {
+            address: &organization.gateway,
+            server_name: files.host(PEER_HOST),
+            tls_ca: files.tls_ca(),
+        }],
+        chaincode: process.map(|process| ChaincodeProcess {
+            address: &process.address,
+            tls_cert: files.host_tls_certificate(CHAINCODE_HOST),
+            tls_key: files.host_tls_key(CHAINCODE_HOST),
+            client_ca: files.tls_ca(),
+        }),
+    }
+}
