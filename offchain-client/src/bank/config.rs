@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lockstep_protocol::hash::ShortText;
+use lockstep_protocol::hash::{LedgerId, ShortText};
+use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::time::MaxDrift;
 use serde::{Deserialize, Deserializer, de};
 
@@ -22,6 +23,10 @@ pub struct BankConfig {
     pub profile: PathBuf,
     /// The MSP id of the bank's organisation.
     pub organization: ShortText,
+    /// The bank's key; its secret lies in [`KEY_FILE`].
+    pub bank_key: PublicKey,
+    /// The ledger that the bank works on.
+    pub ledger: LedgerId,
     /// Where the HTTP interface listens.
     pub listen: String,
     /// D of the bank's registration; it cannot change once the bank is registered.
@@ -81,6 +86,10 @@ pub struct ConfigText<'a> {
     pub profile: &'a Path,
     /// The MSP id.
     pub organization: &'a str,
+    /// The bank's key.
+    pub bank_key: PublicKey,
+    /// The ledger.
+    pub ledger: LedgerId,
     /// Where to listen.
     pub listen: &'a str,
     /// D.
@@ -101,6 +110,9 @@ impl ConfigText<'_> {
              # The network, and the bank's organisation in it.\n\
              profile = {}\n\
              organization = {}\n\n\
+             # The bank's key, whose secret is bank-key.pem, and the ledger that it works on. Both stay as they are.\n\
+             bank_key = \"{}\"\n\
+             ledger = \"{}\"\n\n\
              # Where the HTTP interface listens. Clients and vendors pin tls-cert.pem.\n\
              listen = {}\n\n\
              # D: how far clocks may be off each other, 1s to 10m. It is registered on the ledger for ever.\n\
@@ -115,6 +127,8 @@ impl ConfigText<'_> {
              opening_log = \"openings.jsonl\"\n",
             text(&self.profile.to_string_lossy()),
             text(self.organization),
+            self.bank_key,
+            self.ledger,
             text(self.listen),
             time(self.max_drift),
             time(self.max_life),
@@ -136,6 +150,8 @@ fn drift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaxDrift, D::Erro
 
 #[cfg(test)]
 mod tests {
+    use lockstep_protocol::key::SecretKey;
+
     use super::*;
 
     #[test]
@@ -143,6 +159,8 @@ mod tests {
         let text = ConfigText {
             profile: Path::new("/net/\"odd\" name/profile.toml"),
             organization: "BankMSP",
+            bank_key: *SecretKey::from_bytes(&[7; 32]).unwrap().public_key(),
+            ledger: LedgerId::from_bytes([9; 32]),
             listen: "127.0.0.1:7800",
             max_drift: Duration::from_secs(30),
             max_life: Duration::from_secs(7 * 24 * 3600),

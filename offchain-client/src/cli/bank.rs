@@ -1,19 +1,151 @@
 //! `lockstep bank VERB`.
 
-use clap::Subcommand;
+mod books;
+mod init;
+mod register;
+mod serve;
 
-use super::{CliError, Output};
+use clap::{Args, Subcommand};
+use lockstep_protocol::key::{PublicKey, SecretKey};
 
-/// The verbs of the role.
+use super::{CliError, Exit, HomeArgs, Output, PassphraseArgs};
+use crate::bank::books::{ApplyError, Books, StoreError};
+use crate::bank::config::{BankConfig, KEY_FILE};
+use crate::bank::opening::ReconcileError;
+use crate::bank::opening_log::OpeningLogError;
+use crate::bank::settling::SettlingError;
+use crate::home::Home;
+use crate::keystore;
+
+/// What a bank can do.
 #[derive(Debug, Subcommand)]
-pub enum Verb {}
+pub enum Verb {
+    /// Make a bank: its key, its certificate, its configuration, its books
+    Init(init::Init),
+    /// Register the bank's key on the ledger, as the organisation's admin
+    Register(register::Register),
+    /// Serve clients and vendors, and post what the ledger says, until stopped
+    Serve(serve::Serve),
+    /// Look at accounts
+    #[command(subcommand)]
+    Account(books::AccountVerb),
+    /// Enter money that came in; the same reference again changes nothing
+    Deposit(books::TransferArgs),
+    /// Enter money that went out; the same reference again changes nothing
+    Withdraw(books::TransferArgs),
+    /// Show or set a reputation
+    Reputation(books::ReputationArgs),
+    /// Record what has been verified about a holder, for its credentials
+    Attribute(books::AttributeArgs),
+    /// Show every movement of an account
+    Statement(books::StatementArgs),
+    /// Recompute the books and show alarms
+    Audit(books::AuditArgs),
+}
 
 impl Verb {
     /// Runs the verb.
     ///
     /// # Errors
     /// What went wrong, with the exit code that it stands for.
-    pub async fn run(self, _out: &Output) -> Result<(), CliError> {
-        match self {}
+    pub async fn run(self, out: &Output) -> Result<(), CliError> {
+        match self {
+            Self::Init(verb) => verb.run(out).await,
+            Self::Register(verb) => verb.run(out).await,
+            Self::Serve(verb) => verb.run(out).await,
+            Self::Account(verb) => verb.run(out).await,
+            Self::Deposit(verb) => verb.run(crate::bank::books::Direction::Deposit, out).await,
+            Self::Withdraw(verb) => verb.run(crate::bank::books::Direction::Withdrawal, out).await,
+            Self::Reputation(verb) => verb.run(out).await,
+            Self::Attribute(verb) => verb.run(out).await,
+            Self::Statement(verb) => verb.run(out).await,
+            Self::Audit(verb) => verb.run(out).await,
+        }
+    }
+}
+
+/// Which bank.
+#[derive(Args, Clone, Debug)]
+struct BankArgs {
+    #[command(flatten)]
+    home: HomeArgs,
+}
+
+impl BankArgs {
+    /// Home and configuration.
+    fn open(&self) -> Result<(Home, BankConfig), CliError> {
+        let home = self.home.open()?;
+        let config = home.config()?;
+        Ok((home, config))
+    }
+
+    /// The books alone: the secret key is not needed for them.
+    async fn books(&self) -> Result<Books, CliError> {
+        let (home, config) = self.open()?;
+        open_books(&home, &config).await
+    }
+}
+
+async fn open_books(home: &Home, config: &BankConfig) -> Result<Books, CliError> {
+    let books = Books::connect(&config.database_url(home)).await?;
+    books.claim(&config.bank_key, &config.ledger).await?;
+    Ok(books)
+}
+
+/// The bank's secret key, which must be the one that the configuration names.
+fn secret_key(home: &Home, config: &BankConfig, passphrase: &PassphraseArgs) -> Result<SecretKey, CliError> {
+    let path = home.path(KEY_FILE);
+    let der = keystore::load_pkcs8(&path, passphrase.to_open()?.as_ref())?;
+    let other = || CliError::new(Exit::Setup, format!("{} is not the key of this bank", path.display()));
+    let key = SecretKey::from_pkcs8_der(&der).map_err(|_| other())?;
+    if *key.public_key() == config.bank_key { Ok(key) } else { Err(other()) }
+}
+
+fn unknown_account(key: &PublicKey) -> CliError {
+    let refusal = lockstep_protocol::refusal::Refusal::UnknownAccount;
+    CliError::new(Exit::Failed, format!("{key} has no account here"))
+        .with_refusal(refusal.number())
+        .with_hint("a holder opens its own account, with `lockstep client init` or `lockstep vendor init`")
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Database(sqlx::Error::Io(io)) => Exit::of_io(io),
+            StoreError::Database(sqlx::Error::PoolTimedOut) => Exit::Unreachable,
+            StoreError::Database(sqlx::Error::Database(_)) => Exit::Storage,
+            StoreError::Damaged { .. } => Exit::Mismatch,
+            StoreError::TooLarge => Exit::Failed,
+            _ => Exit::Setup,
+        };
+        Self::from_error(exit, error)
+    }
+}
+
+impl From<OpeningLogError> for CliError {
+    fn from(error: OpeningLogError) -> Self {
+        let exit = match &error {
+            OpeningLogError::Io { source, .. } => Exit::of_io(source),
+            OpeningLogError::Damaged { .. } => Exit::Mismatch,
+        };
+        Self::from_error(exit, error)
+    }
+}
+
+impl From<ReconcileError> for CliError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Store(error) => error.into(),
+            ReconcileError::Log(error) => error.into(),
+        }
+    }
+}
+
+impl From<SettlingError> for CliError {
+    fn from(error: SettlingError) -> Self {
+        match error {
+            SettlingError::Store(error) | SettlingError::Apply(ApplyError::Store(error)) => error.into(),
+            SettlingError::Apply(error) => Self::from_error(Exit::Mismatch, error),
+        }
     }
 }

@@ -17,6 +17,12 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use crate::bank::client::BankError;
+use crate::entropy::NoEntropy;
+use crate::home::HomeError;
+use crate::keystore::KeystoreError;
+use crate::tls::TlsError;
+
 /// Exit code of the process; the module's documentation says what each one means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -150,5 +156,65 @@ impl fmt::Display for CliError {
 impl Error for CliError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().and_then(|error| error.source())
+    }
+}
+
+impl From<HomeError> for CliError {
+    fn from(error: HomeError) -> Self {
+        let exit = match &error {
+            HomeError::Io { source, .. } => Exit::of_io(source),
+            _ => Exit::Setup,
+        };
+        Self::from_error(exit, error)
+    }
+}
+
+impl From<KeystoreError> for CliError {
+    fn from(error: KeystoreError) -> Self {
+        match error {
+            KeystoreError::File(error) => error.into(),
+            other => Self::from_error(Exit::Setup, other),
+        }
+    }
+}
+
+impl From<TlsError> for CliError {
+    fn from(error: TlsError) -> Self {
+        match error {
+            TlsError::File(error) => error.into(),
+            TlsError::Key(error) => error.into(),
+            other => Self::from_error(Exit::Setup, other),
+        }
+    }
+}
+
+impl From<NoEntropy> for CliError {
+    fn from(error: NoEntropy) -> Self {
+        Self::from_error(Exit::Failed, error)
+    }
+}
+
+impl From<BankError> for CliError {
+    fn from(error: BankError) -> Self {
+        let hint = match &error {
+            BankError::Unreachable { .. } => Some("check that `lockstep bank serve` runs at this address"),
+            BankError::OtherCertificate(_) => Some("compare the pinned certificate with the bank's tls-cert.pem"),
+            _ => None,
+        };
+        let refusal = error.refusal();
+        let exit = match &error {
+            BankError::Tls(_) | BankError::Address(_) => Exit::Setup,
+            BankError::Malformed(_) | BankError::Mismatch(_) | BankError::BadOpening(_) => Exit::Mismatch,
+            temporary if temporary.is_temporary() => Exit::Unreachable,
+            _ => Exit::Failed,
+        };
+        let mut error = Self::from_error(exit, error);
+        if let Some(hint) = hint {
+            error = error.with_hint(hint);
+        }
+        match refusal {
+            Some(refusal) => error.with_refusal(refusal.number()),
+            None => error,
+        }
     }
 }

@@ -1,0 +1,109 @@
+//! `lockstep bank serve`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use lockstep_protocol::key::PublicKey;
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::super::{CliError, Exit, Output, PassphraseArgs, stop_requested};
+use super::register::connect;
+use super::{BankArgs, open_books, secret_key};
+use crate::bank::config::BankConfig;
+use crate::bank::opening_log::OpeningLog;
+use crate::bank::{Bank, http, settling};
+use crate::home::Home;
+use crate::ledger::Ledger;
+use crate::ledger::fabric::Caller;
+use crate::party::Clock;
+use crate::tls::{ALPN_HTTP, ServerIdentity};
+
+/// How long requests that are being answered may take when the bank stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Flags of `bank serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    #[command(flatten)]
+    bank: BankArgs,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// Printed once requests are answered.
+#[derive(Debug, Serialize)]
+struct Ready {
+    ready: bool,
+    address: SocketAddr,
+    bank_key: PublicKey,
+}
+
+impl Serve {
+    pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
+        let (home, config) = self.bank.open()?;
+        let _lock = home.lock()?;
+        let (bank, ledger) = self.start(&home, &config).await?;
+        let identity = ServerIdentity::load(&home, self.passphrase.to_open()?.as_ref())?;
+        let tls = identity.server_config(ALPN_HTTP)?;
+        let listener = TcpListener::bind(&config.listen).await.map_err(|error| {
+            CliError::new(Exit::Setup, format!("cannot listen on {}: {error}", config.listen))
+                .with_hint("change `listen` in config.toml, or stop what uses the address")
+        })?;
+        let address = listener.local_addr().map_err(|error| CliError::from_error(Exit::Failed, error))?;
+
+        let stop = CancellationToken::new();
+        let serving = http::serve(Arc::clone(&bank), listener, tls, stop.clone().cancelled_owned());
+        let settling = settling::run(Arc::clone(&bank), ledger, stop.clone().cancelled_owned());
+        let mut parts = JoinSet::new();
+        parts.spawn(async { serving.await.map_err(|error| CliError::from_error(Exit::of_io(&error), error)) });
+        parts.spawn(async { settling.await.map_err(CliError::from) });
+        out.result(&Ready { ready: true, address, bank_key: config.bank_key }, |ready| {
+            format!("ready https://{} bank {}", ready.address, ready.bank_key)
+        });
+
+        // Whatever ends first ends the rest.
+        let ended = tokio::select! {
+            stopped = stop_requested() => stopped,
+            Some(part) = parts.join_next() => outcome(part),
+        };
+        stop.cancel();
+        let rest = async { while parts.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, rest).await.is_err() {
+            tracing::warn!("requests that are still being answered are cut off");
+        }
+        bank.books().close().await;
+        ended
+    }
+
+    /// Brings log and books together, and checks that the ledger knows the bank as it is configured.
+    async fn start(&self, home: &Home, config: &BankConfig) -> Result<(Arc<Bank>, Arc<dyn Ledger>), CliError> {
+        let secret = secret_key(home, config, &self.passphrase)?;
+        let books = open_books(home, config).await?;
+        let log = OpeningLog::open(&home.path(&config.opening_log))?;
+        let ledger = connect(home, config, Caller::User)?;
+        let bank = Bank::new(secret, config.ledger, config.settings(), books, log, Clock::system())?;
+        let restored = bank.reconcile_openings().await?;
+        if restored > 0 {
+            tracing::warn!(restored, "openings came back from the log: the books are older than it");
+        }
+        let registration = ledger.bank(bank.key()).await?.ok_or_else(|| {
+            CliError::new(Exit::Failed, "the bank is not registered on the ledger")
+                .with_hint("run `lockstep bank register`")
+        })?;
+        if registration.max_drift() != config.max_drift || *registration.msp_id() != config.organization {
+            let what = "the ledger has this bank registered with another drift or organisation";
+            return Err(CliError::new(Exit::Setup, what)
+                .with_hint("set max_drift and organization in config.toml to what `lockstep ledger bank` shows"));
+        }
+        Ok((Arc::new(bank), Arc::new(ledger)))
+    }
+}
+
+fn outcome(part: Result<Result<(), CliError>, JoinError>) -> Result<(), CliError> {
+    part.unwrap_or_else(|error| Err(CliError::from_error(Exit::Failed, error)))
+}
