@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use hlf_gateway::{Backoff, ChaincodeEvents, Checkpoint, Code, EventError, EventsBuilder, Signer as _};
+use hlf_gateway::{
+    Backoff, ChaincodeEvents, Checkpoint, Code, Endpoint, EventError, EventsBuilder, Signer as _,
+};
 use hlf_proto::Message as _;
 use hlf_proto::gateway::ChaincodeEventsRequest;
 use hlf_proto::orderer::seek_position::Type as Start;
@@ -139,6 +141,24 @@ async fn a_resuming_stream_outlives_its_peer() {
             Err(error) => assert_eq!(error.code(), Some(Code::Unavailable), "{error:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_resuming_stream_goes_on_at_another_peer() {
+    let (first, second, caller) = (Peer::start(), Peer::start(), Caller::new());
+    for peer in [&first, &second] {
+        peer.add_block(1, &["a"]);
+    }
+    let endpoints = [&first, &second].map(|peer| Endpoint::plaintext(&peer.address));
+    let gateway = caller.builder().endpoints(endpoints).connect().await.unwrap();
+    let mut events =
+        gateway.network("payments").chaincode_events("basic").from_block(0).stream_resuming(QUICK);
+    expect(&mut events, &["1:a"]).await;
+    drop(first);
+    assert_eq!(next(&mut events).await.unwrap().unwrap_err().code(), Some(Code::Unavailable));
+    second.add_block(2, &["b"]);
+    expect(&mut events, &["2:b"]).await;
+    assert_eq!(start_of(&requests(&second)[0]), Some(1));
 }
 
 #[tokio::test]
