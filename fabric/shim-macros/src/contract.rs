@@ -101,3 +101,75 @@ fn type_name(ty: &Type) -> syn::Result<String> {
     };
     name.ok_or_else(|| syn::Error::new_spanned(ty, "name the contract: #[contract(name = \"...\")]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use super::*;
+
+    /// What the compiler would say.
+    fn error(options: TokenStream, functions: TokenStream) -> String {
+        expand(options, quote!(impl Assets { #functions })).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_block_keeps_its_functions_and_loses_the_marks() {
+        let functions = quote! {
+            /// Doc.
+            #[transaction(evaluate)]
+            async fn read_asset(&self, stub: &Stub, id: String) -> Result<(), E> { todo() }
+            fn helper(&self) {}
+        };
+        let expanded = expand(quote!(), quote!(impl Assets { #functions })).unwrap().to_string();
+        assert!(expanded.contains("async fn read_asset") && expanded.contains("fn helper"));
+        assert!(expanded.contains("\"ReadAsset\"") && !expanded.contains("transaction (evaluate)"));
+        assert!(expanded.contains("\"Assets\"") && !expanded.contains("\"Helper\""));
+        assert!(!expanded.contains("fn refuse"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let two = quote!(
+            #[transaction]
+            fn read(&self) -> R {}
+            #[transaction(name = "read")]
+            fn other(&self) -> R {}
+        );
+        assert_eq!(error(quote!(), two), "there are two transactions with the name \"read\"");
+        let by_value = quote!(
+            #[transaction]
+            fn read(self) -> R {}
+        );
+        assert_eq!(error(quote!(), by_value), "a transaction takes `&self` first");
+        let mutable = quote!(
+            #[transaction]
+            fn read(&mut self) -> R {}
+        );
+        assert_eq!(error(quote!(), mutable), "a transaction takes `&self` first");
+        let borrowed = quote!(
+            #[transaction]
+            fn read(&self, stub: &Stub, id: &str) -> R {}
+        );
+        assert!(error(quote!(), borrowed).starts_with("arguments are taken by value"));
+        let generic = quote!(
+            #[transaction]
+            fn read<T>(&self, id: T) -> R {}
+        );
+        assert_eq!(error(quote!(), generic), "a transaction has no generic parameters");
+        let colon = quote!(
+            #[transaction(name = "a:b")]
+            fn read(&self) -> R {}
+        );
+        assert!(error(quote!(), colon).contains("no colon"));
+        assert!(error(quote!(nam = "a"), quote!()).starts_with("expected `name"));
+        assert_eq!(error(quote!(name = "a", name = "b"), quote!()), "given twice");
+        let both = quote!(
+            #[transaction(submit, evaluate)]
+            fn read(&self) -> R {}
+        );
+        assert_eq!(error(quote!(), both), "given twice");
+        let on_trait = expand(quote!(), quote!(impl Read for Assets {})).unwrap_err();
+        assert!(on_trait.to_string().contains("without a trait"));
+    }
+}

@@ -1,4 +1,95 @@
-//! Hyperledger Fabric chaincode in Rust.
+//! Hyperledger Fabric chaincode in Rust: a contract API, chaincode as a service, a test kit.
+//!
+//! # A contract
+//!
+//! An `impl` block becomes a contract; each function that is marked can be called by clients, under its name in camel
+//! case. Arguments are any types that serde deserialises, results any that it serialises. An `Err` reaches the client as
+//! its text with status 500, and then nothing is written.
+//!
+//! ```
+//! use hlf_shim::{Bytes, LedgerError, Stub, contract};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Asset {
+//!     owner: String,
+//!     value: u64,
+//! }
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! enum AssetError {
+//!     #[error(transparent)]
+//!     Ledger(#[from] LedgerError),
+//!     #[error("the asset cannot be written: {0}")]
+//!     Json(#[from] serde_json::Error),
+//!     #[error("the asset {0} does not exist")]
+//!     Absent(String),
+//! }
+//!
+//! struct Assets;
+//!
+//! #[contract(name = "assets")]
+//! impl Assets {
+//!     /// Called as `CreateAsset` with an id and an asset in JSON.
+//!     #[transaction(submit)]
+//!     async fn create_asset(&self, stub: &Stub, id: String, asset: Asset) -> Result<(), AssetError> {
+//!         stub.put(&id, serde_json::to_vec(&asset)?).await?;
+//!         Ok(())
+//!     }
+//!
+//!     #[transaction(evaluate)]
+//!     async fn read_asset(&self, stub: &Stub, id: String) -> Result<Bytes, AssetError> {
+//!         stub.get(&id).await?.map(Bytes).ok_or(AssetError::Absent(id))
+//!     }
+//! }
+//!
+//! // A unit test of it.
+//! use hlf_shim::testing::{Call, MemoryLedger};
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! let mut ledger = MemoryLedger::new("assets");
+//! let done = ledger.submit(&Assets, Call::new("CreateAsset", ["a1", r#"{"owner":"ann","value":3}"#])).await;
+//! assert!(done.response.is_success());
+//! let done = ledger.evaluate(&Assets, Call::new("ReadAsset", ["a2"])).await;
+//! assert_eq!(done.response.message(), "the asset a2 does not exist");
+//! # });
+//! ```
+//!
+//! [`contract`](macro@contract) lists the options. Calls that never get to a function (no such name, wrong number of
+//! arguments, arguments of the wrong type) are answered with the text of a [`CallError`], or by the contract's own error
+//! made from it. For full control implement [`Chaincode`].
+//!
+//! # Serving it
+//!
+//! Peers connect to the chaincode; any number of them at once. The address, the package id, keys and certificates come
+//! from the environment variables that Fabric's other chaincodes read, see [`Environment`].
+//!
+//! ```no_run
+//! # use hlf_shim::{Chaincode, Response, Stub};
+//! # struct Assets;
+//! # impl Chaincode for Assets {
+//! #     async fn invoke(&self, _: &Stub) -> Response { Response::success([]) }
+//! # }
+//! use hlf_shim::{Environment, serve};
+//! use tokio::net::TcpListener;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let Environment { address, config } = Environment::read()?;
+//!     let listener = TcpListener::bind(address).await?;
+//!     let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+//!     serve(listener, config, Assets, shutdown).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What holds
+//!
+//! - Transactions run at the same time, each in a task of its own; a panic is the failure of one transaction.
+//! - Reads do not see the transaction's own writes. Writes count once the transaction is valid.
+//! - When a peer goes, whatever its transactions wait for fails with [`LedgerError::Disconnected`].
+//! - On shutdown, transactions that run may end; new ones are refused in a way that lets a gateway try another peer.
+//! - Every peer must come to the same answer: no clock, no randomness, no order of a `HashMap`, and a message of an error
+//!   that says the same everywhere.
 
 pub use hlf_proto as proto;
 pub use hlf_proto::Timestamp;

@@ -1,5 +1,7 @@
 //! A contract written with the macros, called through the test kit.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 use hlf_shim::testing::{Call, MemoryLedger};
 use hlf_shim::{Bytes, CallError, CompositeKey, Contract, Intent, LedgerError, Stub, Timestamp, contract};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! A chaincode that is served, driven by peers of the test's own over mutual TLS on loopback.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 mod credentials;
 mod peer;
 mod server;
