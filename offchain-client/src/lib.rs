@@ -10,3 +10,5 @@ pub mod party;
 pub mod store;
 pub mod stream;
 pub mod tls;
+pub mod vendor;
+pub mod wallet;

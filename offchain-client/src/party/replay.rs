@@ -1,6 +1,9 @@
 //! Payments back from the journal's rows. A row holds the state before its first payment, so it can be read on its own.
 
 use lockstep_protocol::payment::{Batch, Head, Payment};
+use lockstep_protocol::units::PaymentNumber;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::store::{Append, StoredBatch};
 use crate::stream::BatchBounds;
@@ -9,6 +12,23 @@ use crate::stream::BatchBounds;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a row of payments in the journal is damaged")]
 pub struct DamagedRow;
+
+/// A note as the journal holds it: JSON.
+///
+/// # Panics
+/// Never for the notes of the roles, which have text keys and plain values only.
+#[must_use]
+pub fn encode_note<T: Serialize>(note: &T) -> String {
+    serde_json::to_string(note).expect("text keys and plain values only")
+}
+
+/// Reads what [`encode_note`] wrote.
+///
+/// # Errors
+/// [`DamagedRow`].
+pub fn decode_note<T: DeserializeOwned>(text: &str) -> Result<T, DamagedRow> {
+    serde_json::from_str(text).map_err(|_| DamagedRow)
+}
 
 /// A head as the journal holds it.
 #[must_use]
@@ -30,7 +50,7 @@ pub fn row(
     before: &Head,
     after: &Head,
     batch: Vec<u8>,
-    first: lockstep_protocol::units::PaymentNumber,
+    first: PaymentNumber,
 ) -> Append {
     Append {
         channel: before.channel(),

@@ -92,6 +92,12 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     /// [`JournalError::Read`], [`JournalError::Damaged`].
     async fn channels(&self, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError>;
 
+    /// As [`Journal::channels`], only those in one phase.
+    ///
+    /// # Errors
+    /// [`JournalError::Read`], [`JournalError::Damaged`].
+    async fn channels_in(&self, phase: Phase, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError>;
+
     /// The batch with the highest first number that is not above `n`: the one that holds payment `n`, if there is such a payment.
     ///
     /// # Errors

@@ -135,6 +135,17 @@ impl Journal for SqliteJournal {
         rows.iter().map(|row| self.stored_channel(row)).collect()
     }
 
+    async fn channels_in(&self, phase: Phase, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError> {
+        let rows = sqlx::query("SELECT * FROM channels WHERE phase = $1 AND id > $2 ORDER BY id LIMIT $3")
+            .bind(phase.name())
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| self.unreadable(&error))?;
+        rows.iter().map(|row| self.stored_channel(row)).collect()
+    }
+
     async fn batch_up_to(
         &self,
         id: ChannelId,

@@ -33,10 +33,7 @@ pub const MESSAGE_BYTES: usize = (1 << 20) + 1024;
 pub mod wire {
     #![expect(
         missing_docs,
-        unreachable_pub,
         unused_qualifications,
-        elided_lifetimes_in_paths,
-        missing_debug_implementations,
         clippy::all,
         clippy::use_self,
         clippy::missing_errors_doc,

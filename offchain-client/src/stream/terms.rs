@@ -24,11 +24,13 @@ pub struct Terms {
     pub lowest_price: Amount,
     /// The highest price of a unit.
     pub highest_price: Amount,
-    /// What a channel must still have to live when the vendor first sees it.
+    /// The least time in which payments can be made when the vendor first sees the channel.
     pub shortest_life: Duration,
+    /// The longest time to the channel's expiry when the vendor first sees it.
+    pub longest_life: Duration,
     /// The most units in one payment.
     pub largest_k: Units,
-    /// Nothing is accepted any more this long before expiry.
+    /// Nothing is accepted any more this long before expiry, at the largest D.
     pub margin: Duration,
     /// How far a payment's time may be ahead of the vendor's clock.
     pub clock_tolerance: Duration,

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lockstep_protocol::amount::PAYMENT_LIMIT;
-use lockstep_protocol::hash::LedgerId;
 use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::payee::VendorTerms;
 use lockstep_protocol::time::MaxDrift;
 use lockstep_protocol::units::Units;
 use serde::Deserialize;
 
 use crate::party::{BankLink, Dollars, Span};
-use crate::stream::{BatchBounds, Terms};
+use crate::stream::BatchBounds;
 
 /// `config.toml` of a vendor's home.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,8 +42,10 @@ pub struct TermsConfig {
     pub lowest_price: Dollars,
     /// The highest price of a unit.
     pub highest_price: Dollars,
-    /// What a channel must still have to live when it is first seen.
+    /// The least time in which payments can be made when the channel is first seen.
     pub shortest_life: Span,
+    /// The longest time to a channel's expiry when it is first seen.
+    pub longest_life: Span,
     /// The most units in one payment.
     pub largest_k: u32,
     /// How far a payment's time may be ahead.
@@ -63,8 +65,6 @@ pub struct TimingConfig {
     pub commit_bound: Span,
     /// R: how long a release is waited for.
     pub release_wait: Span,
-    /// Nothing is accepted this long before expiry.
-    pub margin: Span,
 }
 
 /// `[limits]`.
@@ -80,18 +80,18 @@ pub struct LimitsConfig {
 /// A configuration that contradicts itself or the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The margin is too short to close in [Spec §6].
-    #[error("timing.margin must be more than terms.largest_drift + 3 × timing.commit_bound + timing.release_wait, which is {}", Span(*.least))]
-    Margin {
-        /// What it must exceed.
-        least: Duration,
-    },
     /// The price bounds leave nothing, or more than the protocol allows.
     #[error("terms.lowest_price must be above zero and not above terms.highest_price, which is ten dollars at most")]
     Price,
     /// D is 1 s to 10 min.
     #[error("terms.largest_drift must be 1s to 10m")]
     Drift,
+    /// No channel can be taken.
+    #[error("terms.longest_life must be more than terms.shortest_life and the safety margin together, which are {}", Span(*.least))]
+    Life {
+        /// What it must exceed.
+        least: Duration,
+    },
     /// A bound of zero.
     #[error("terms.largest_k, limits.streams and limits.batch_payments must be above zero, the last at most {}", BatchBounds::DEFAULT.payments)]
     Limits,
@@ -102,39 +102,41 @@ impl VendorConfig {
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn terms(&self, vendor_key: PublicKey, ledger_id: LedgerId) -> Result<Terms, ConfigError> {
+    pub fn terms(&self, vendor_key: PublicKey) -> Result<VendorTerms, ConfigError> {
         let TermsConfig { lowest_price, highest_price, largest_drift, .. } = &self.terms;
         if lowest_price.0.as_micros() == 0 || lowest_price.0 > highest_price.0 || highest_price.0 > PAYMENT_LIMIT {
             return Err(ConfigError::Price);
         }
         let drift = u64::try_from(largest_drift.0.as_millis()).map_err(|_| ConfigError::Drift)?;
         let largest_drift = MaxDrift::from_millis(drift).map_err(|_| ConfigError::Drift)?;
-        // [Spec §6] The margin must exceed D + 3L + R for every channel that is taken, so for the largest D.
-        let least = largest_drift.as_duration() + 3 * self.timing.commit_bound.0 + self.timing.release_wait.0;
-        if self.timing.margin.0 <= least {
-            return Err(ConfigError::Margin { least });
-        }
-        let batch = BatchBounds { payments: self.limits.batch_payments, ..BatchBounds::DEFAULT };
-        let zero = self.terms.largest_k == 0 || self.limits.streams == 0 || batch.payments == 0;
-        if zero || batch.payments > BatchBounds::DEFAULT.payments {
+        let batch = self.limits.batch_payments;
+        let zero = self.terms.largest_k == 0 || self.limits.streams == 0 || batch == 0;
+        if zero || batch > BatchBounds::DEFAULT.payments {
             return Err(ConfigError::Limits);
         }
-        let mut bank_keys = vec![self.bank.key];
-        bank_keys.extend(&self.terms.other_banks);
-        Ok(Terms {
+        let mut pinned_banks = vec![self.bank.key];
+        pinned_banks.extend(&self.terms.other_banks);
+        let terms = VendorTerms {
             vendor_key,
-            organization: self.organization.clone(),
-            ledger_id,
-            bank_keys,
-            lowest_price: self.terms.lowest_price.0,
-            highest_price: self.terms.highest_price.0,
-            shortest_life: self.terms.shortest_life.0,
-            largest_k: Units::from_count(self.terms.largest_k),
-            margin: self.timing.margin.0,
-            clock_tolerance: self.terms.clock_tolerance.0,
+            pinned_banks,
+            least_price: lowest_price.0,
+            highest_price: highest_price.0,
+            least_life: self.terms.shortest_life.0,
+            longest_life: self.terms.longest_life.0,
             largest_drift,
-            batch,
-        })
+            largest_units: Units::from_count(self.terms.largest_k),
+            clock_tolerance: self.terms.clock_tolerance.0,
+            commit_bound: self.timing.commit_bound.0,
+            release_wait: self.timing.release_wait.0,
+        };
+        let least = terms.safety_margin(largest_drift).saturating_add(terms.least_life);
+        if terms.longest_life <= least { Err(ConfigError::Life { least }) } else { Ok(terms) }
+    }
+
+    /// The bounds of one batch.
+    #[must_use]
+    pub fn batch(&self) -> BatchBounds {
+        BatchBounds { payments: self.limits.batch_payments, ..BatchBounds::DEFAULT }
     }
 }
 
@@ -153,8 +155,10 @@ pub struct NewVendor {
     pub lowest_price: Dollars,
     /// The highest price of a unit.
     pub highest_price: Dollars,
-    /// What a channel must still have to live when it is first seen.
+    /// The least time in which payments can be made when the channel is first seen.
     pub shortest_life: Span,
+    /// The longest time to a channel's expiry when it is first seen.
+    pub longest_life: Span,
     /// The most units in one payment.
     pub largest_k: u32,
     /// How far a payment's time may be ahead.
@@ -165,8 +169,6 @@ pub struct NewVendor {
     pub commit_bound: Span,
     /// R.
     pub release_wait: Span,
-    /// The safety margin.
-    pub margin: Span,
 }
 
 impl NewVendor {
@@ -193,8 +195,9 @@ key = "{key}"
 [terms]
 lowest_price = "{lowest_price}"
 highest_price = "{highest_price}"
-# What a channel must still have to live when its first message comes.
+# The least time in which payments can be made, seen when a channel's first message comes; and the longest to its expiry.
 shortest_life = "{shortest_life}"
+longest_life = "{longest_life}"
 # The most units in one payment. No payment moves more than ten dollars, whatever this says.
 largest_k = {largest_k}
 # How far a payment's time may be ahead of this machine's clock.
@@ -209,9 +212,8 @@ other_banks = []
 commit_bound = "{commit_bound}"
 # How long a client's release is waited for (R).
 release_wait = "{release_wait}"
-# Nothing is accepted this long before a channel expires: more than largest_drift + 3 L + R, so that
-# what was accepted can still be claimed. The view of the ledger is never older than half of it.
-margin = "{margin}"
+# The safety margin of a channel follows: nothing is accepted D + 3 L + R before it expires, so that what was accepted
+# can still be claimed. The view of the ledger is never older than half of it.
 
 [limits]
 # Payment streams at once.
@@ -228,12 +230,12 @@ batch_payments = {batch}
             lowest_price = self.lowest_price,
             highest_price = self.highest_price,
             shortest_life = self.shortest_life,
+            longest_life = self.longest_life,
             largest_k = self.largest_k,
             clock_tolerance = self.clock_tolerance,
             largest_drift = self.largest_drift,
             commit_bound = self.commit_bound,
             release_wait = self.release_wait,
-            margin = self.margin,
             batch = BatchBounds::DEFAULT.payments,
         )
     }
@@ -253,46 +255,40 @@ mod tests {
             lowest_price: "0.01".parse().unwrap(),
             highest_price: "10".parse().unwrap(),
             shortest_life: "5m".parse().unwrap(),
+            longest_life: "30days".parse().unwrap(),
             largest_k: 1000,
             clock_tolerance: "5s".parse().unwrap(),
             largest_drift: "1m".parse().unwrap(),
             commit_bound: "10s".parse().unwrap(),
             release_wait: "20s".parse().unwrap(),
-            margin: "2m".parse().unwrap(),
         }
     }
 
-    fn terms(new: &NewVendor) -> Result<Terms, ConfigError> {
+    fn terms(new: &NewVendor) -> Result<VendorTerms, ConfigError> {
         let config: VendorConfig = toml::from_str(&new.to_toml()).unwrap();
-        config.terms(new.bank.key, LedgerId::from_bytes([1; 32]))
+        config.terms(new.bank.key)
     }
 
     #[test]
     fn the_file_that_init_writes_is_read_back() {
         let terms = terms(&new_vendor()).unwrap();
-        assert_eq!(terms.lowest_price.as_micros(), 10_000);
-        assert_eq!(terms.margin, Duration::from_secs(120));
-        assert_eq!(terms.bank_keys.len(), 1);
-    }
-
-    #[test]
-    fn a_margin_that_does_not_leave_time_to_close_is_refused() {
-        // D + 3L + R = 110 s exactly is not more than itself.
-        let tight = NewVendor { margin: "110s".parse().unwrap(), ..new_vendor() };
-        assert_eq!(terms(&tight), Err(ConfigError::Margin { least: Duration::from_secs(110) }));
-        let enough = NewVendor { margin: "110s 1ms".parse().unwrap(), ..new_vendor() };
-        assert!(terms(&enough).is_ok());
+        assert_eq!(terms.least_price.as_micros(), 10_000);
+        assert_eq!(terms.pinned_banks.len(), 1);
+        // D + 3L + R and one millisecond more.
+        assert_eq!(terms.safety_margin(MaxDrift::DEFAULT), Duration::from_millis(80_001));
     }
 
     #[test]
     fn impossible_terms_are_refused() {
         let dear = NewVendor { highest_price: "10.000001".parse().unwrap(), ..new_vendor() };
         let free = NewVendor { lowest_price: "0".parse().unwrap(), ..new_vendor() };
-        let drift = NewVendor { largest_drift: "11m".parse().unwrap(), margin: "1h".parse().unwrap(), ..new_vendor() };
+        let drift = NewVendor { largest_drift: "11m".parse().unwrap(), ..new_vendor() };
         let nothing = NewVendor { largest_k: 0, ..new_vendor() };
+        let never = NewVendor { longest_life: "6m".parse().unwrap(), ..new_vendor() };
         assert_eq!(terms(&dear), Err(ConfigError::Price));
         assert_eq!(terms(&free), Err(ConfigError::Price));
         assert_eq!(terms(&drift), Err(ConfigError::Drift));
         assert_eq!(terms(&nothing), Err(ConfigError::Limits));
+        assert_eq!(terms(&never), Err(ConfigError::Life { least: Duration::from_millis(410_001) }));
     }
 }

@@ -8,7 +8,7 @@ use crate::store::{Journal, JournalError};
 
 /// Why the wallet cannot say what it has paid.
 #[derive(Debug, thiserror::Error)]
-pub enum MemoryError {
+pub(super) enum MemoryError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -21,7 +21,7 @@ pub enum MemoryError {
 ///
 /// # Errors
 /// [`MemoryError`].
-pub async fn agrees(journal: &dyn Journal, head: &Head, vendor: &Ack) -> Result<bool, MemoryError> {
+pub(super) async fn agrees(journal: &dyn Journal, head: &Head, vendor: &Ack) -> Result<bool, MemoryError> {
     if vendor.number >= head.number() {
         return Ok(*vendor == head.ack());
     }
@@ -37,7 +37,7 @@ pub async fn agrees(journal: &dyn Journal, head: &Head, vendor: &Ack) -> Result<
 ///
 /// # Errors
 /// [`MemoryError`]; [`DamagedRow`] if there is no such payment.
-pub async fn payment(journal: &dyn Journal, head: &Head, number: PaymentNumber) -> Result<Payment, MemoryError> {
+pub(super) async fn payment(journal: &dyn Journal, head: &Head, number: PaymentNumber) -> Result<Payment, MemoryError> {
     let row = journal.batch_up_to(head.channel(), number).await?.ok_or(DamagedRow)?;
     let payment = replay::payments(&row)?.into_iter().find(|payment| payment.number() == number);
     Ok(payment.ok_or(DamagedRow)?)
@@ -47,7 +47,7 @@ pub async fn payment(journal: &dyn Journal, head: &Head, number: PaymentNumber) 
 ///
 /// # Errors
 /// [`MemoryError`].
-pub async fn sent_from(
+pub(super) async fn sent_from(
     journal: &dyn Journal,
     head: &Head,
     first: PaymentNumber,

@@ -8,14 +8,16 @@ use lockstep_protocol::payment::PaymentRecord;
 use lockstep_protocol::units::Units;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 
 use super::machine::{Machine, PaidBatch, PayError};
+use super::WalletError;
 use super::pace::{Due, Pace};
 use crate::party::Clock;
 use crate::stream::BatchBounds;
 
 /// Batches that are signed and not yet taken over.
-pub(super) const AHEAD: usize = 2;
+const AHEAD: usize = 2;
 /// A thread that waits for its next payment looks this often whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -32,20 +34,60 @@ pub struct Order {
     pub pace: Pace,
 }
 
+/// The signing thread, as the pump sees it.
+#[derive(Debug)]
+pub(super) struct Signing {
+    batches: mpsc::Receiver<PaidBatch>,
+    /// One permit for each payment that the vendor may have without acknowledging it. Closed to stop.
+    window: Arc<Semaphore>,
+    thread: JoinHandle<(Machine, Result<(), PayError>)>,
+}
+
+impl Signing {
+    /// Starts signing.
+    pub(super) fn start(machine: Machine, order: Order, bounds: BatchBounds, window: u32, clock: Clock) -> Self {
+        let window = Arc::new(Semaphore::new(usize::try_from(window).unwrap_or(Semaphore::MAX_PERMITS)));
+        let (out, batches) = mpsc::channel(AHEAD);
+        let signer = Signer { machine, order, bounds, window: Arc::clone(&window), clock };
+        let handle = Handle::current();
+        let thread = tokio::task::spawn_blocking(move || signer.run(&handle, &out));
+        Self { batches, window, thread }
+    }
+
+    /// The next batch; `None` when everything is signed. May be cancelled.
+    pub(super) async fn next(&mut self) -> Option<PaidBatch> {
+        self.batches.recv().await
+    }
+
+    /// So many payments have been acknowledged.
+    pub(super) fn make_room(&self, payments: u32) {
+        self.window.add_permits(usize::try_from(payments).unwrap_or_default());
+    }
+
+    /// Stops signing and gives the machine back, with the reason for which it stopped by itself.
+    ///
+    /// # Errors
+    /// [`WalletError::SignerDied`].
+    pub(super) async fn end(self) -> Result<(Machine, Result<(), PayError>), WalletError> {
+        self.window.close();
+        drop(self.batches);
+        self.thread.await.map_err(|_| WalletError::SignerDied)
+    }
+}
+
 /// A signing thread's work.
 #[derive(Debug)]
-pub(super) struct Signer {
-    pub(super) machine: Machine,
-    pub(super) order: Order,
-    pub(super) bounds: BatchBounds,
-    /// One permit for each payment that the vendor may have without acknowledging it. Closed to stop.
-    pub(super) window: Arc<Semaphore>,
-    pub(super) clock: Clock,
+struct Signer {
+    machine: Machine,
+    order: Order,
+    bounds: BatchBounds,
+    window: Arc<Semaphore>,
+    clock: Clock,
 }
 
 impl Signer {
     /// Signs until everything is paid, or nobody wants it any more. Blocks; gives the machine back.
-    pub(super) fn run(mut self, handle: &Handle, out: &mpsc::Sender<PaidBatch>) -> (Machine, Result<(), PayError>) {
+    fn run(mut self, handle: &Handle, out: &mpsc::Sender<PaidBatch>) -> (Machine, Result<(), PayError>) {
         let result = self.sign_all(handle, out);
         (self.machine, result)
     }

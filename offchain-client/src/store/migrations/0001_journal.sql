@@ -12,6 +12,7 @@ CREATE TABLE channels (
     -- How the channel ends or ended (JSON), as far as it got.
     ending     TEXT    NOT NULL
 );
+CREATE INDEX channels_by_phase ON channels (phase, id);
 -- One row is one batch, so that thousands of payments cost a few inserts.
 CREATE TABLE batches (
     channel INTEGER NOT NULL REFERENCES channels (id),

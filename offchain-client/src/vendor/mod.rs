@@ -1,0 +1,203 @@
+//! The vendor: takes channels on its terms, takes payments, unlocks the receipts, closes.
+//!
+//! A batch goes: payment stream → [`Machine`] judges it → journal (durable, one flush for many) → acknowledgement. Nothing that the
+//! vendor holds for a channel grows with its number of payments: the head of the chain in memory, the rest in the journal.
+//!
+//! A channel that is released is settled by a task that follows the journal alone: receipts, then the close; at a restart it goes
+//! on where it was.
+
+mod config;
+mod ending;
+mod machine;
+mod repeats;
+mod seats;
+mod service;
+mod session;
+mod settle;
+mod settlements;
+mod shared;
+mod take;
+mod unlock;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_protocol::key::SecretKey;
+use lockstep_protocol::payee::VendorTerms;
+use rustls::ServerConfig;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use self::config::{ConfigError, LimitsConfig, NewVendor, TermsConfig, TimingConfig, VendorConfig};
+pub use self::ending::{Ending, Facts};
+pub use self::machine::{Judged, Machine};
+
+use self::service::Service;
+use self::shared::Shared;
+use crate::ledger::Ledger;
+use crate::party::Clock;
+use crate::store::{Journal, JournalError, Phase};
+use crate::stream::{BatchBounds, MESSAGE_BYTES, PaymentStreamServer, Terms, accept};
+
+/// How often the journal is asked for channels that another process marked closing.
+const LOOK_FOR_CLOSINGS: Duration = Duration::from_millis(500);
+/// Channels in one page of the journal.
+const PAGE: u32 = 100;
+/// How long running streams get to end.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// An idle connection is asked for a sign of life this often.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// HTTP/2 flow-control window: several full batches.
+const HTTP_WINDOW: u32 = 4 << 20;
+
+/// Why a vendor stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Saving failed: nothing is acknowledged any more.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// Serving failed.
+    #[error("the payment stream cannot be served")]
+    Serve(#[from] tonic::transport::Error),
+}
+
+/// How a vendor presents itself, and how much it serves.
+#[derive(Clone, Debug)]
+pub struct Presence {
+    /// The MSP id under which it acts on the ledger.
+    pub organization: String,
+    /// Bounds of one batch.
+    pub batch: BatchBounds,
+    /// Payment streams at once.
+    pub streams: usize,
+}
+
+/// A vendor that is ready to serve.
+#[derive(Debug)]
+pub struct Vendor {
+    shared: Arc<Shared>,
+}
+
+impl Vendor {
+    /// Puts a vendor together.
+    #[must_use]
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        ledger: Arc<dyn Ledger>,
+        key: SecretKey,
+        rules: VendorTerms,
+        presence: Presence,
+        clock: Clock,
+    ) -> Self {
+        let terms = Terms {
+            vendor_key: *key.public_key(),
+            organization: presence.organization,
+            ledger_id: ledger.ledger_id(),
+            bank_keys: rules.pinned_banks.clone(),
+            lowest_price: rules.least_price,
+            highest_price: rules.highest_price,
+            shortest_life: rules.least_life,
+            longest_life: rules.longest_life,
+            largest_k: rules.largest_units,
+            margin: rules.safety_margin(rules.largest_drift),
+            clock_tolerance: rules.clock_tolerance,
+            largest_drift: rules.largest_drift,
+            batch: presence.batch,
+        };
+        let shared = Shared::new((journal, ledger), key, rules, terms, clock, presence.streams);
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Serves payment streams and settles released channels until `stop`, or until the journal fails.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tls: ServerConfig,
+        stop: CancellationToken,
+    ) -> Result<(), ServeError> {
+        let shared = self.shared;
+        resume(&shared).await?;
+        let watching = tokio::spawn(watch_closings(Arc::clone(&shared)));
+        let service = PaymentStreamServer::new(Service(Arc::clone(&shared)))
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(MESSAGE_BYTES);
+        let stopped = shared.stop.clone();
+        let served = tonic::transport::Server::builder()
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .initial_stream_window_size(HTTP_WINDOW)
+            .initial_connection_window_size(HTTP_WINDOW)
+            .max_concurrent_streams(64)
+            .add_service(service)
+            .serve_with_incoming_shutdown(accept(listener, tls), async move {
+                tokio::select! {
+                    // Streams end when they are told to: the server's own graceful end would wait for the clients.
+                    () = stop.cancelled() => stopped.cancel(),
+                    () = stopped.cancelled() => {}
+                }
+            });
+        let ended = async {
+            shared.stop.cancelled().await;
+            tokio::time::sleep(GOODBYE).await;
+        };
+        tokio::pin!(served);
+        let result = tokio::select! {
+            result = &mut served => result,
+            () = ended => Ok(()),
+        };
+        shared.stop.cancel();
+        shared.tasks.close();
+        if tokio::time::timeout(GOODBYE, shared.tasks.wait()).await.is_err() {
+            tracing::warn!("some streams did not end in time");
+        }
+        watching.abort();
+        if let Some(failure) = shared.failure() {
+            return Err(failure.into());
+        }
+        Ok(result?)
+    }
+}
+
+/// Goes on with what was released when the vendor stopped.
+async fn resume(shared: &Arc<Shared>) -> Result<(), JournalError> {
+    for phase in [Phase::Released, Phase::Unlocked] {
+        let mut after = 0;
+        loop {
+            let page = shared.journal.channels_in(phase, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.place;
+            for stored in page {
+                // Nobody follows it yet; it runs all the same.
+                drop(shared.settlements.follow(shared, stored.channel));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells streams that their channel is to be closed when another process (`lockstep vendor close`) has marked it.
+async fn watch_closings(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(LOOK_FOR_CLOSINGS);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let mut after = 0;
+        loop {
+            let page = match shared.journal.channels_in(Phase::Closing, after, PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "closings were not looked for");
+                    break;
+                }
+            };
+            let Some(last) = page.last() else { break };
+            after = last.place;
+            for stored in &page {
+                shared.seats.ask_to_close(stored.channel);
+            }
+        }
+    }
+}

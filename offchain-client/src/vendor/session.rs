@@ -1,0 +1,360 @@
+//! One channel's payment stream on the vendor's side.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::payee::{Closing, Receiving};
+use lockstep_protocol::payment::{Ack, Batch, Head};
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::signature::Signature;
+use tokio::sync::mpsc;
+use tonic::Streaming;
+
+use super::machine::Machine;
+use super::repeats::RepeatError;
+use super::seats::Seat;
+use super::settlements::Step;
+use super::shared::Shared;
+use super::take::NotTaken;
+use super::view::View;
+use super::{Ending, Facts, repeats, take};
+use crate::party::replay::{self, DamagedRow};
+use crate::party::{DriveError, Driver, Effects};
+use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
+use crate::stream::{Refused, ToClient, ToVendor, Welcome, wire};
+
+/// Time for a stream's first message.
+const HELLO: Duration = Duration::from_secs(10);
+/// Batches on their way to the disk; a client that is faster waits in its own window.
+const IN_FLIGHT: usize = 16;
+
+/// Why a stream ends.
+#[derive(Debug)]
+enum End {
+    /// The client has gone, or what it asked for is done.
+    Quiet,
+    /// It is told why.
+    Refuse(Refusal),
+    /// The journal.
+    Journal(JournalError),
+}
+
+impl From<Refusal> for End {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
+    }
+}
+
+impl From<JournalError> for End {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<DamagedRow> for End {
+    fn from(error: DamagedRow) -> Self {
+        tracing::error!(%error, "a channel cannot go on");
+        Self::Refuse(Refusal::VendorUnavailable)
+    }
+}
+
+impl From<RepeatError> for End {
+    fn from(error: RepeatError) -> Self {
+        match error {
+            RepeatError::Journal(error) => error.into(),
+            RepeatError::Damaged(error) => error.into(),
+            RepeatError::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<NotTaken> for End {
+    fn from(error: NotTaken) -> Self {
+        match error {
+            NotTaken::Journal(error) => error.into(),
+            NotTaken::Damaged(error) => error.into(),
+            NotTaken::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<DriveError> for End {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Journal(error) => Self::Journal(error),
+            DriveError::Gone => Self::Quiet,
+        }
+    }
+}
+
+/// Serves one stream to its end.
+pub(super) async fn serve(
+    shared: Arc<Shared>,
+    mut incoming: Streaming<wire::ToVendor>,
+    out: mpsc::Sender<ToClient>,
+) {
+    let stop = shared.stop.clone();
+    let last_word = out.clone();
+    let served = async {
+        let channel = hello(&mut incoming).await?;
+        let seat = shared.seats.take(channel).await;
+        Session { shared: Arc::clone(&shared), channel, seat, incoming, out, welcomed: false }.run().await
+    };
+    let end = tokio::select! {
+        end = served => end.err().unwrap_or(End::Quiet),
+        () = stop.cancelled() => End::Refuse(Refusal::VendorUnavailable),
+    };
+    let refusal = match end {
+        End::Quiet => return,
+        End::Refuse(refusal) => refusal,
+        End::Journal(error) => {
+            if error.is_fatal() {
+                shared.fail(error);
+            } else {
+                tracing::warn!(%error, "a stream ends");
+            }
+            Refusal::VendorUnavailable
+        }
+    };
+    tracing::info!(%refusal, "a stream is refused");
+    // The client may have gone; then nobody is refused.
+    let _ = tokio::time::timeout(HELLO, last_word.send(ToClient::Refused(Refused::from(refusal)))).await;
+}
+
+async fn hello(incoming: &mut Streaming<wire::ToVendor>) -> Result<ChannelId, End> {
+    match tokio::time::timeout(HELLO, next(incoming)).await {
+        Ok(Ok(ToVendor::Hello(channel))) => Ok(channel),
+        Ok(Ok(_)) => Err(Refusal::MalformedMessage.into()),
+        Ok(Err(end)) => Err(end),
+        Err(_) => Err(End::Quiet),
+    }
+}
+
+/// The next message; may be cancelled.
+async fn next(incoming: &mut Streaming<wire::ToVendor>) -> Result<ToVendor, End> {
+    match incoming.message().await {
+        Ok(Some(message)) => ToVendor::try_from(message).map_err(|_| Refusal::MalformedMessage.into()),
+        Ok(None) => Err(End::Quiet),
+        Err(status) => {
+            tracing::debug!(%status, "a stream broke");
+            Err(End::Quiet)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    shared: Arc<Shared>,
+    channel: ChannelId,
+    seat: Seat,
+    incoming: Streaming<wire::ToVendor>,
+    out: mpsc::Sender<ToClient>,
+    welcomed: bool,
+}
+
+impl Session {
+    /// Goes on from whatever the journal says, until there is nothing more to do.
+    async fn run(&mut self) -> Result<(), End> {
+        loop {
+            let stored = match self.shared.journal.channel(self.channel).await? {
+                Some(stored) => stored,
+                None => take::take(&self.shared, self.channel).await?,
+            };
+            let head = replay::decode_head(&stored.head)?;
+            self.welcome(head.ack(), stored.phase != Phase::Open).await?;
+            match stored.phase {
+                Phase::Open => self.take_payments(&stored, head).await?,
+                Phase::Closing => self.wait_for_release(&stored, head).await?,
+                Phase::Released | Phase::Unlocked => return self.follow_settlement().await,
+                Phase::Closed => return self.tell_ending(&stored).await,
+                // These two are the wallet's; a vendor never writes them.
+                Phase::Granted | Phase::Stopped => return Err(DamagedRow.into()),
+                Phase::Disputed => return Err(Refusal::BadRelease.into()),
+            }
+        }
+    }
+
+    async fn say(&self, message: ToClient) -> Result<(), End> {
+        self.out.send(message).await.map_err(|_| End::Quiet)
+    }
+
+    async fn welcome(&mut self, last: Ack, closing: bool) -> Result<(), End> {
+        if !self.welcomed {
+            self.say(ToClient::Welcome(Welcome { last, closing })).await?;
+            self.welcomed = true;
+        }
+        Ok(())
+    }
+
+    /// Takes payments until the channel is in another phase.
+    async fn take_payments(&mut self, stored: &StoredChannel, head: Head) -> Result<(), End> {
+        let Facts { record } = replay::decode_note(&stored.facts)?;
+        let mut machine = Machine::new(Receiving::resume(&record, self.shared.rules.clone(), head)?);
+        let oldest = self.shared.rules.oldest_view(record.max_drift());
+        let names = (self.channel, record.opening().terms().bank_key);
+        let (ledger, clock) = (Arc::clone(&self.shared.ledger), self.shared.clock.clone());
+        let mut view = View::new(ledger, clock, names, oldest);
+        let mut driver = Driver::new(Arc::clone(&self.shared.journal), self.out.clone());
+        loop {
+            let message = tokio::select! {
+                biased;
+                done = driver.step() => match done {
+                    // Somebody marked the channel closing, or another process took payments: look again.
+                    Err(DriveError::Journal(JournalError::Conflict)) => return Ok(()),
+                    done => { done?; continue }
+                },
+                () = self.seat.wanted() => {
+                    // What was accepted must be durable before the next stream reads the journal.
+                    driver.finish().await?;
+                    return Err(End::Quiet);
+                }
+                () = self.seat.close_asked() => {
+                    driver.finish().await?;
+                    return Ok(());
+                }
+                message = next(&mut self.incoming), if driver.pending() < IN_FLIGHT => message,
+                () = view.keep_fresh() => continue,
+            };
+            match message {
+                Ok(ToVendor::Batch(bytes)) => {
+                    let judged = self.judge(&mut machine, &mut view, &mut driver, &bytes).await;
+                    if let Err(end) = judged {
+                        // What was accepted before is saved and acknowledged all the same.
+                        driver.finish().await?;
+                        return self.close_if_running_out(end).await;
+                    }
+                }
+                Ok(ToVendor::Release(signature)) => {
+                    driver.finish().await?;
+                    return self.take_release(machine.into_receiving().close(), signature, Phase::Open).await;
+                }
+                Ok(ToVendor::Hello(_)) => return Err(Refusal::MalformedMessage.into()),
+                Err(end) => {
+                    driver.finish().await?;
+                    return Err(end);
+                }
+            }
+        }
+    }
+
+    /// A channel that runs out is closed without being told to: the release is asked for while there is time.
+    async fn close_if_running_out(&self, end: End) -> Result<(), End> {
+        if !matches!(end, End::Refuse(Refusal::ExpiryNear)) {
+            return Err(end);
+        }
+        match self.shared.journal.save(Change::Advance(Advance::new(self.channel, Phase::Open, Phase::Closing))).await {
+            Ok(()) | Err(JournalError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn judge(
+        &self,
+        machine: &mut Machine,
+        view: &mut View,
+        driver: &mut Driver<ToClient>,
+        bytes: &[u8],
+    ) -> Result<(), End> {
+        let bounds = self.shared.terms.batch;
+        let bound = usize::try_from(bounds.payments).unwrap_or(usize::MAX);
+        if u32::try_from(bytes.len()).is_ok_and(|length| length > bounds.bytes) {
+            return Err(Refusal::MalformedMessage.into());
+        }
+        let batch = Batch::decode(bytes, bound).map_err(|_| Refusal::MalformedMessage)?;
+        let repeated = machine.repeated(&batch);
+        if repeated > 0 {
+            // The journal must have them all before it is compared.
+            driver.finish().await?;
+            let known = repeats::compare(&*self.shared.journal, machine, &batch, repeated).await?;
+            if repeated == batch.records.len() {
+                return Ok(driver.start(Effects::send(ToClient::Acknowledged(known))).await?);
+            }
+        }
+        let view = view.current().await?;
+        let (first, records) = repeats::fresh(&batch, repeated).ok_or(Refusal::MalformedMessage)?;
+        let judged = machine.accept(first, records, self.shared.clock.now(), view);
+        if let Some(effects) = judged.effects {
+            driver.start(effects).await?;
+        }
+        judged.refused.map_or(Ok(()), |refusal| Err(refusal.into()))
+    }
+
+    /// The channel is marked closing: asks for the release, as long as the client is there [Spec §7].
+    async fn wait_for_release(&mut self, stored: &StoredChannel, head: Head) -> Result<(), End> {
+        let Facts { record } = replay::decode_note(&stored.facts)?;
+        let asked = Closing::resume(&record, head)?.asks_for()?;
+        self.say(ToClient::ReleaseWanted(asked)).await?;
+        loop {
+            let message = tokio::select! {
+                () = self.seat.wanted() => return Err(End::Quiet),
+                message = next(&mut self.incoming) => message?,
+            };
+            match message {
+                // Sent before the request reached the client; nothing more is accepted.
+                ToVendor::Batch(_) => {}
+                ToVendor::Release(signature) => {
+                    let closing = Closing::resume(&record, head)?;
+                    return self.take_release(closing, signature, Phase::Closing).await;
+                }
+                ToVendor::Hello(_) => return Err(Refusal::MalformedMessage.into()),
+            }
+        }
+    }
+
+    /// Takes σ_n if it is good: the channel is released, and closing, from then on. A bad one changes nothing: anybody can send it.
+    async fn take_release(&mut self, closing: Closing, signature: Signature, from: Phase) -> Result<(), End> {
+        let head = *closing.head();
+        closing.asks_for()?;
+        let last = repeats::payment(&*self.shared.journal, self.channel, head.number()).await?;
+        closing.released(&last, signature).map_err(|not| {
+            tracing::warn!(channel = %self.channel, reason = %not.reason, "no release");
+            Refusal::BadRelease
+        })?;
+        let ending = Ending { release: Some(signature), ..Ending::default() };
+        let advance = Advance {
+            at: Some(head.number()),
+            ending: Some(replay::encode_note(&ending)),
+            ..Advance::new(self.channel, from, Phase::Released)
+        };
+        match self.shared.journal.save(Change::Advance(advance)).await {
+            // Another process moved the channel: look again.
+            Ok(()) | Err(JournalError::Conflict) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn follow_settlement(&mut self) -> Result<(), End> {
+        let mut steps = self.shared.settlements.follow(&self.shared, self.channel);
+        let mut told = 0;
+        loop {
+            let news: Vec<Step> = steps.borrow_and_update().iter().skip(told).cloned().collect();
+            told += news.len();
+            for step in news {
+                match step {
+                    Step::Unlocked(unlocked) => self.say(ToClient::Unlocked(unlocked)).await?,
+                    Step::Settled(settled) => return self.say(ToClient::Settled(settled)).await,
+                    Step::Failed(refusal) => return Err(refusal.into()),
+                }
+            }
+            tokio::select! {
+                () = self.seat.wanted() => return Err(End::Quiet),
+                () = self.out.closed() => return Err(End::Quiet),
+                changed = steps.changed() => if changed.is_err() {
+                    return Err(Refusal::VendorUnavailable.into());
+                },
+            }
+        }
+    }
+
+    async fn tell_ending(&self, stored: &StoredChannel) -> Result<(), End> {
+        let ending: Ending = replay::decode_note(&stored.ending)?;
+        if let Some(unlocked) = ending.unlocked {
+            self.say(ToClient::Unlocked(unlocked)).await?;
+        }
+        match ending.settled {
+            Some(settled) => self.say(ToClient::Settled(settled)).await,
+            None => Err(Refusal::ChannelClosing.into()),
+        }
+    }
+}

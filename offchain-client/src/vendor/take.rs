@@ -1,0 +1,46 @@
+//! Taking a channel: the opening is checked on the vendor's own organisation's peer, before the first payment [Spec §6].
+
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::payee::Receiving;
+use lockstep_protocol::refusal::Refusal;
+
+use super::Facts;
+use super::shared::Shared;
+use crate::party::replay::{self, DamagedRow};
+use crate::store::{Change, JournalError, NewChannel, Phase, StoredChannel};
+
+/// Why a channel was not taken.
+#[derive(Debug)]
+pub(super) enum NotTaken {
+    Refused(Refusal),
+    Journal(JournalError),
+    Damaged(DamagedRow),
+}
+
+impl From<Refusal> for NotTaken {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Takes a channel that the journal does not have.
+pub(super) async fn take(shared: &Shared, channel: ChannelId) -> Result<StoredChannel, NotTaken> {
+    let record = match shared.ledger.channel(channel).await {
+        Ok(Some(record)) if record.channel_id() == channel => record,
+        Ok(_) => return Err(Refusal::ChannelNotSeen.into()),
+        Err(error) => {
+            tracing::warn!(%channel, %error, "a channel cannot be looked up");
+            return Err(Refusal::VendorUnavailable.into());
+        }
+    };
+    let receiving = Receiving::take(&record, shared.rules.clone(), shared.clock.now())?;
+    let new = NewChannel {
+        channel,
+        phase: Phase::Open,
+        head: replay::encode_head(receiving.head()),
+        facts: replay::encode_note(&Facts { record }),
+    };
+    shared.journal.save(Change::Create(new)).await.map_err(NotTaken::Journal)?;
+    let stored = shared.journal.channel(channel).await.map_err(NotTaken::Journal)?;
+    stored.ok_or(NotTaken::Damaged(DamagedRow))
+}

@@ -1,0 +1,106 @@
+//! The wallet's side of one channel, without I/O: what is to be saved and sent for every step [Spec §6, §7].
+
+use lockstep_protocol::Memo;
+use lockstep_protocol::payer::{Paying, Poisoned, Released};
+use lockstep_protocol::payment::{Ack, Batch, Payment};
+use lockstep_protocol::time::Timestamp;
+use lockstep_protocol::units::Units;
+
+pub use lockstep_protocol::payer::PayError;
+
+use super::ending::Ending;
+use crate::party::{Effects, replay};
+use crate::store::{Advance, Change, Phase};
+use crate::stream::ToVendor;
+
+/// A channel on which payments are made.
+#[derive(Debug)]
+pub struct Machine {
+    paying: Paying,
+}
+
+/// Payments that are signed, and nothing more yet.
+#[derive(Debug)]
+#[must_use = "a payment that was signed must be saved: its number is never signed differently"]
+pub struct PaidBatch {
+    /// Save them, then send them.
+    pub effects: Effects<ToVendor>,
+    /// The last of them.
+    pub last: Ack,
+}
+
+impl Machine {
+    /// Goes on with a channel.
+    #[must_use]
+    pub fn new(paying: Paying) -> Self {
+        Self { paying }
+    }
+
+    /// The phase's own state.
+    #[must_use]
+    pub fn paying(&self) -> &Paying {
+        &self.paying
+    }
+
+    /// Makes `count` payments of `units` each, or as many as the channel still holds.
+    ///
+    /// # Errors
+    /// [`PayError`] if it does not hold one.
+    pub fn pay(&mut self, count: u32, units: Units, memo: &Memo, now: Timestamp) -> Result<PaidBatch, PayError> {
+        let before = *self.paying.head();
+        let first = self.paying.pay(units, memo.clone(), now)?;
+        let mut batch = Batch { first: first.number(), records: vec![first.record()] };
+        for _ in 1..count {
+            // What is signed is kept; the reason comes back with the next call.
+            let Ok(payment) = self.paying.pay(units, memo.clone(), now) else { break };
+            batch.records.push(payment.record());
+        }
+        let after = *self.paying.head();
+        let bytes = batch.encode();
+        let row = replay::row(&before, &after, bytes.clone(), batch.first);
+        Ok(PaidBatch {
+            effects: Effects::persist_then_send(Change::Append(row), ToVendor::Batch(bytes)),
+            last: after.ack(),
+        })
+    }
+
+    /// Compares the vendor's last payment with the journal's payment of that number [Spec §6].
+    ///
+    /// # Errors
+    /// [`Stop`]: the channel is to be marked, and nothing is ever signed on it again.
+    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Stop> {
+        self.paying.reconcile(vendor, journal).map(Self::new).map_err(Stop::of)
+    }
+
+    /// Releases the vendor's last payment: nothing is paid any more [Spec §7].
+    ///
+    /// # Errors
+    /// [`Stop`].
+    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<(Released, Effects<ToVendor>), Stop> {
+        let channel = self.paying.head().channel();
+        let released = self.paying.release(vendor, journal).map_err(Stop::of)?;
+        let ending = Ending { released: Some((&released).into()), ..Ending::default() };
+        let advance =
+            Advance { ending: Some(replay::encode_note(&ending)), ..Advance::new(channel, Phase::Open, Phase::Released) };
+        let send = ToVendor::Release(*released.signature());
+        Ok((released, Effects::persist_then_send(Change::Advance(advance), send)))
+    }
+}
+
+/// The vendor remembers another last payment than this wallet made.
+#[derive(Debug)]
+pub struct Stop {
+    /// What the vendor showed.
+    pub poisoned: Poisoned,
+    /// Marks the channel, before anything else happens.
+    pub effects: Effects<ToVendor>,
+}
+
+impl Stop {
+    /// Marks the channel that the vendor poisoned.
+    #[must_use]
+    pub fn of(poisoned: Poisoned) -> Self {
+        let advance = Advance::new(poisoned.channel, Phase::Open, Phase::Stopped);
+        Self { poisoned, effects: Effects { persist: Some(Change::Advance(advance)), send: None } }
+    }
+}
