@@ -14,7 +14,10 @@ pub trait Clock: Send + Sync + 'static {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the endorser's clock, for the guard")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the endorser's clock, for the guard"
+    )]
     fn now(&self) -> Option<Timestamp> {
         let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).ok()?;
         Timestamp::from_unix_millis(u64::try_from(since_1970.as_millis()).ok()?).ok()

@@ -58,7 +58,8 @@ impl Index {
     }
 
     fn key<const N: usize>(self, attributes: [String; N]) -> CompositeKey {
-        CompositeKey::new(self.object_type(), attributes).expect("hexadecimal has no delimiter of composite keys")
+        CompositeKey::new(self.object_type(), attributes)
+            .expect("hexadecimal has no delimiter of composite keys")
     }
 }
 

@@ -1,9 +1,9 @@
 //! The functions that change the ledger [Spec §8].
 
 use lockstep_protocol::ledger::{ChannelChange, CloseByRelease, Command, Open, RegisterBank};
+use lockstep_protocol::ledger::{decode_command, one_argument};
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Outcome, Transition};
-use lockstep_protocol::ledger::{decode_command, one_argument};
 
 use crate::call::Call;
 use crate::clock::Clock;
