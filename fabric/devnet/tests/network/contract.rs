@@ -1,0 +1,101 @@
+//! The chaincode of these tests.
+
+use std::sync::Arc;
+
+use hlf_shim::{Chaincode, LedgerError, Response, Stub};
+use tokio::sync::Notify;
+
+/// One organisation's instance.
+pub(crate) struct Register {
+    /// Name of the organisation, for results that differ.
+    pub(crate) organization: String,
+    /// Told when `Hold` has begun.
+    pub(crate) holding: Arc<Notify>,
+    /// What `Hold` waits for.
+    pub(crate) release: Arc<Notify>,
+}
+
+impl Chaincode for Register {
+    async fn invoke(&self, stub: &Stub) -> Response {
+        let arguments = stub.string_args().unwrap_or_default();
+        match self.call(stub, &arguments).await {
+            Ok(response) => response,
+            Err(error) => Response::error(format!("ledger: {error}")),
+        }
+    }
+}
+
+impl Register {
+    async fn call(&self, stub: &Stub, arguments: &[&str]) -> Result<Response, LedgerError> {
+        Ok(match arguments {
+            ["Put", key, value] => {
+                stub.put(key, *value).await?;
+                stub.set_event("Put", *key).unwrap();
+                Response::success(*value)
+            }
+            ["Quietly", key, value] => {
+                stub.put(key, *value).await?;
+                Response::success([])
+            }
+            ["Get", key] => Response::success(stub.get(key).await?.unwrap_or_default()),
+            ["Delete", key] => {
+                stub.delete(key).await?;
+                Response::success([])
+            }
+            ["Increment", key] => {
+                let old =
+                    stub.get(key).await?.map_or(0, |old| String::from_utf8(old).unwrap().parse().unwrap());
+                let new: u64 = old + 1;
+                stub.put(key, new.to_string()).await?;
+                // Own writes are not seen.
+                assert_eq!(
+                    stub.get(key).await?.map_or(0, |old| String::from_utf8(old).unwrap().parse().unwrap()),
+                    old
+                );
+                Response::success(new.to_string())
+            }
+            ["Count", start, end, key] => {
+                let count = stub.range(start, end).await?.collect().await?.len();
+                stub.put(key, count.to_string()).await?;
+                Response::success(count.to_string())
+            }
+            ["Page", size, bookmark] => {
+                let page = stub.range_page("", "", size.parse().unwrap(), bookmark).await?;
+                let keys: Vec<String> = page.entries.into_iter().map(|entry| entry.key).collect();
+                Response::success(format!("{}|{}", keys.join(","), page.bookmark))
+            }
+            ["PageAndPut"] => {
+                stub.range_page("", "", 1, "").await?;
+                stub.put("never", "1").await?;
+                Response::success([])
+            }
+            ["History", key] => {
+                let changes = stub.history(key).await?.collect().await?;
+                let values = changes.into_iter().map(|change| {
+                    change.value.map_or("-".to_owned(), |value| String::from_utf8(value).unwrap())
+                });
+                Response::success(values.collect::<Vec<_>>().join(","))
+            }
+            ["Rich"] => {
+                stub.query("{}").await?;
+                Response::success([])
+            }
+            ["Call"] => stub.call_chaincode("other", vec![b"x".to_vec()], None).await?,
+            ["Transient"] => {
+                Response::success(stub.transient().unwrap().get("secret").cloned().unwrap_or_default())
+            }
+            ["Who"] => {
+                stub.put("who", self.organization.clone()).await?;
+                Response::success(self.organization.clone())
+            }
+            ["Warn"] => Response::error("four hundred and four").with_status(404),
+            ["Fail", message] => Response::error(*message),
+            ["Hold"] => {
+                self.holding.notify_one();
+                self.release.notified().await;
+                Response::success([])
+            }
+            _ => Response::error("no such function"),
+        })
+    }
+}
