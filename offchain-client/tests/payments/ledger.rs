@@ -1,0 +1,161 @@
+//! A ledger in memory: the contract's rules over a map.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use lockstep::ledger::{
+    ChannelPage, EventStart, HistoryEntry, Ledger, LedgerError, LedgerEvents, PageRequest, Party, Submitted,
+    Timing, TransactionId,
+};
+use lockstep::party::Clock;
+use lockstep_protocol::hash::{ChannelId, LedgerId, ShortText};
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::{BankRegistration, ChannelRecord, CloseByRelease, Open, Refund, RegisterBank};
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
+
+#[derive(Debug)]
+pub(crate) struct MemLedger {
+    state: Mutex<State>,
+    /// The peers' clock.
+    clock: Clock,
+    /// The caller's clock, with which a gateway stamps what it asks.
+    caller: Clock,
+    down: AtomicBool,
+    reads: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    banks: BTreeMap<PublicKey, BankRegistration>,
+    channels: BTreeMap<ChannelId, ChannelRecord>,
+    client_keys: BTreeMap<(PublicKey, PublicKey), ChannelId>,
+    block: u64,
+}
+
+impl MemLedger {
+    pub(crate) fn new(clock: Clock, caller: Clock) -> Self {
+        let (down, reads) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { state: Mutex::default(), clock, caller, down, reads }
+    }
+
+    /// No peer answers from now on, or they do again.
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn refund(&self, id: ChannelId) {
+        let clocks = self.clocks();
+        let mut state = self.state.lock().unwrap();
+        let stored = state.channels.get(&id).cloned();
+        let changed = rules::refund(stored, &Refund::new(id), clocks);
+        let _ = state.apply(changed).unwrap();
+    }
+
+    fn clocks(&self) -> Clocks {
+        Clocks { transaction: self.caller.now(), endorser: self.clock.now() }
+    }
+
+    fn up(&self) -> Result<(), LedgerError> {
+        if self.down.load(Ordering::SeqCst) {
+            let (organization, reason) = ("TestMSP".to_owned(), "down".to_owned());
+            return Err(LedgerError::Unavailable { organization, reason });
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, changed: Result<Changed, Refusal>) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        let record = match changed.map_err(LedgerError::Refused)? {
+            Outcome::Changed(transition) => {
+                let record = transition.record;
+                if transition.takes_client_key {
+                    let terms = record.opening().terms();
+                    self.client_keys.insert((terms.client_key, terms.bank_key), record.channel_id());
+                }
+                self.channels.insert(record.channel_id(), record.clone());
+                record
+            }
+            Outcome::AlreadyDone(record) => record,
+        };
+        Ok(self.committed(record))
+    }
+
+    fn committed<T>(&mut self, record: T) -> Submitted<T> {
+        self.block += 1;
+        let tx_id = TransactionId::new(format!("{:064x}", self.block));
+        Submitted { record, tx_id, block: self.block, timing: Timing::default() }
+    }
+}
+
+#[async_trait]
+impl Ledger for MemLedger {
+    fn ledger_id(&self) -> LedgerId {
+        LedgerId::of(&ShortText::new("payments").unwrap(), &ShortText::new("lockstep").unwrap())
+    }
+
+    async fn register_bank(&self, command: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError> {
+        self.up()?;
+        let submitter = Submitter { msp_id: command.msp_id().clone(), is_admin: true };
+        let mut state = self.state.lock().unwrap();
+        let stored = state.banks.get(command.bank_key()).cloned();
+        let outcome = rules::register_bank(stored, command, &submitter, &self.ledger_id(), self.clocks());
+        let (Outcome::Changed(bank) | Outcome::AlreadyDone(bank)) = outcome.map_err(LedgerError::Refused)?;
+        state.banks.insert(*bank.bank_key(), bank.clone());
+        Ok(state.committed(bank))
+    }
+
+    async fn open(&self, command: &Open) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.up()?;
+        let mut state = self.state.lock().unwrap();
+        let terms = command.opening().terms();
+        let registration = state.banks.get(&terms.bank_key).cloned();
+        let stored = state.channels.get(&command.channel_id()).cloned();
+        let owner = state.client_keys.get(&(terms.client_key, terms.bank_key)).copied();
+        let changed =
+            rules::open(registration.as_ref(), stored, owner, command, &self.ledger_id(), self.clocks());
+        state.apply(changed)
+    }
+
+    async fn close_by_release(&self, command: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.up()?;
+        let mut state = self.state.lock().unwrap();
+        let stored = state.channels.get(&command.channel_id()).cloned();
+        let changed = rules::close_by_release(stored, command, self.clocks());
+        state.apply(changed)
+    }
+
+    async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {
+        self.up()?;
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Ok(self.state.lock().unwrap().channels.get(&id).cloned())
+    }
+
+    async fn channels(&self, _party: Party, _page: PageRequest) -> Result<ChannelPage, LedgerError> {
+        unimplemented!("no role lists channels here")
+    }
+
+    async fn history(&self, _id: ChannelId) -> Result<Vec<HistoryEntry>, LedgerError> {
+        unimplemented!("no role reads histories here")
+    }
+
+    async fn bank(&self, key: &PublicKey) -> Result<Option<BankRegistration>, LedgerError> {
+        self.up()?;
+        let registration = self.state.lock().unwrap().banks.get(key).cloned();
+        if let Some(registration) = &registration {
+            self.clocks().check(registration.max_drift()).map_err(LedgerError::Refused)?;
+        }
+        Ok(registration)
+    }
+
+    async fn events(&self, _from: EventStart) -> Result<LedgerEvents, LedgerError> {
+        unimplemented!("no role follows events here")
+    }
+}

@@ -1,0 +1,9 @@
+//! Wallet and vendor over real TLS with real journals; the ledger alone is a stand-in, which runs the protocol's own rules.
+
+mod crash;
+mod happy;
+mod ledger;
+mod refusals;
+mod settle;
+mod stranger;
+mod world;
