@@ -1,4 +1,5 @@
 //! The program `lockstep-chaincode`: what it says without its environment, and how it stops.
+#![cfg(test)]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,5 @@
 //! The contract on a ledger in memory: what each function stores, announces, answers and refuses.
+#![cfg(test)]
 
 mod arguments;
 mod closes;
