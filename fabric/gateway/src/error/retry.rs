@@ -29,8 +29,10 @@ pub(super) fn of_evaluate(cause: &StageCause) -> Retry {
         (_, code) if is_final(code) => Retry::Never,
         (Origin::NotSent | Origin::Broken | Origin::Deadline, _) => Retry::SameRequest,
         (Origin::Peer, _) if chaincode_message(call).is_some() => Retry::Never,
-        // Fabric gives this code to peers that are gone and to proposals that all peers reject.
-        (Origin::Peer, Code::Unavailable) if rejected_by_peers(call) => Retry::Never,
+        // Fabric gives these codes to peers that are gone or not found, and to proposals that peers reject.
+        (Origin::Peer, Code::Unavailable | Code::FailedPrecondition) if rejected_by_peers(call) => {
+            Retry::Never
+        }
         (Origin::Peer, _) => Retry::SameRequest,
     }
 }

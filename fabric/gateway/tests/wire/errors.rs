@@ -87,6 +87,12 @@ async fn after_a_failed_evaluate() {
         (Code::Unavailable, "failed to evaluate", Some(rejected), Retry::Never),
         (Code::Aborted, "failed to evaluate", Some("timeout expired"), Retry::SameRequest),
         (Code::FailedPrecondition, "no endorsers found", None, Retry::SameRequest),
+        (
+            Code::FailedPrecondition,
+            "failed to evaluate",
+            Some("duplicate transaction found [1]"),
+            Retry::Never,
+        ),
         (Code::InvalidArgument, "an evaluate request is required", None, Retry::Never),
         (Code::DeadlineExceeded, "evaluate timeout expired", None, Retry::SameRequest),
     ];
