@@ -1,7 +1,7 @@
 //! The channel contract as any client of the network sees it, every call observed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use hlf_gateway::{
@@ -16,6 +16,15 @@ use crate::scenario::Failure;
 
 /// How long an event of a committed transaction may take to arrive.
 const EVENT: Duration = Duration::from_secs(20);
+
+/// What a gateway peer says when endorsements differ.
+const PEERS_DIFFER: &str = "ProposalResponsePayloads do not match";
+
+/// How long peers may differ because one of them is behind.
+const CATCH_UP: Duration = Duration::from_secs(10);
+
+/// How long to wait before a proposal is made afresh.
+const BEFORE_ANOTHER_PROPOSAL: Duration = Duration::from_millis(100);
 
 /// The contract, called as one identity of one organisation.
 #[derive(Debug, Clone)]
@@ -128,7 +137,20 @@ impl ObservedContract {
         Ok(event)
     }
 
+    /// Peers that have not yet committed the block before this call read other versions than those that have, and the
+    /// gateway then has endorsements that differ: propose again until they have caught up.
     async fn try_submit(&self, function: &str, arguments: &[Vec<u8>]) -> Call {
+        let give_up = Instant::now() + CATCH_UP;
+        loop {
+            let call = self.submit_once(function, arguments).await;
+            if !call.peers_differ() || Instant::now() >= give_up {
+                return call;
+            }
+            tokio::time::sleep(BEFORE_ANOTHER_PROPOSAL).await;
+        }
+    }
+
+    async fn submit_once(&self, function: &str, arguments: &[Vec<u8>]) -> Call {
         let proposal = self.contract.proposal(function).arguments(arguments.to_vec()).build();
         let transaction = match proposal.endorse().await {
             Ok(transaction) => transaction,
@@ -152,6 +174,10 @@ impl ObservedContract {
 }
 
 impl Call {
+    fn peers_differ(&self) -> bool {
+        matches!(&self.outcome, Outcome::Error { details, .. } if details.iter().any(|d| d == PEERS_DIFFER))
+    }
+
     fn answered(payload: Vec<u8>) -> Self {
         let text = normalise(&String::from_utf8_lossy(&payload));
         let outcome = Outcome::Answer { status: 200, payload: text };

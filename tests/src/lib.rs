@@ -8,3 +8,4 @@ mod runtime;
 pub mod scenario;
 pub mod scenarios;
 pub mod suite;
+pub mod world;
