@@ -121,7 +121,8 @@ impl<'de> Deserialize<'de> for Amount {
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
                 // One value has one spelling: no sign, no leading zero.
-                let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+                let plain =
+                    text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
                 let micros = if plain { text.parse().ok() } else { None };
                 micros.map(Amount).ok_or_else(|| E::custom(DecodeError::Range))
             }

@@ -49,8 +49,7 @@ impl PublicKey {
     /// [`BadSignature`] for high-s, r or s outside 1…n−1, and a signature by another key or on another prehash.
     pub fn verify(&self, digest: &Digest, signature: &Signature) -> Result<(), BadSignature> {
         // Refuses r and s outside 1…n−1.
-        let scalars =
-            k256::ecdsa::Signature::from_slice(signature.as_bytes()).map_err(|_| BadSignature)?;
+        let scalars = k256::ecdsa::Signature::from_slice(signature.as_bytes()).map_err(|_| BadSignature)?;
         // Refuses high-s: the curve's `NORMALIZE_S`.
         self.point.verify_prehash(digest.as_bytes(), &scalars).map_err(|_| BadSignature)
     }
@@ -158,6 +157,9 @@ impl SecretKey {
     }
 
     /// Signs a prehash: RFC 6979 nonce, low-s; the same prehash gives the same signature.
+    ///
+    /// # Panics
+    /// Never: RFC 6979 draws nonces until one signs.
     #[must_use]
     pub fn sign(&self, digest: &Digest) -> Signature {
         let signature: k256::ecdsa::Signature =
@@ -166,12 +168,18 @@ impl SecretKey {
     }
 
     /// PKCS#8 DER, unencrypted. For storing keys at rest only.
+    ///
+    /// # Panics
+    /// Never: a valid key always encodes.
     #[must_use]
     pub fn dangerous_to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.signing.to_pkcs8_der().expect("a valid key always encodes").to_bytes()
     }
 
     /// PKCS#8 PEM, unencrypted. For storing keys at rest only.
+    ///
+    /// # Panics
+    /// Never: a valid key always encodes.
     #[must_use]
     pub fn dangerous_to_pkcs8_pem(&self) -> Zeroizing<String> {
         self.signing.to_pkcs8_pem(LineEnding::LF).expect("a valid key always encodes")

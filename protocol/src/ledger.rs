@@ -12,7 +12,9 @@ pub use change::{ChannelChange, ChannelState};
 pub use command::{
     Cancel, CloseByRelease, CloseByToken, Command, Freeze, FreezeReason, Open, Refund, Resolve,
 };
-pub use decode::{MAX_ARGUMENT_BYTES, arguments, decode_command, one_argument, parse_argument, text_argument};
+pub use decode::{
+    MAX_ARGUMENT_BYTES, arguments, decode_command, one_argument, parse_argument, text_argument,
+};
 pub use ending::{ClaimEntry, FreezeEntry, ReleaseEntry, ResolveEntry};
 pub use record::{BadRecord, ChannelRecord, Standing};
 pub use registration::{BankRegistration, RegisterBank};

@@ -23,6 +23,7 @@ pub mod amount;
 pub mod codec;
 pub mod credential;
 pub mod fraud;
+pub mod game;
 pub mod hash;
 pub mod key;
 pub mod ledger;
@@ -46,8 +47,8 @@ pub mod wallet_seed;
 
 pub use amount::Amount;
 pub use hash::{
-    Challenge, ChannelId, Digest, EvidenceHash, IdentityRoot, LedgerId, MemoHash, Nonce, Salt, ShortText, Token,
-    TxHash,
+    Challenge, ChannelId, Digest, EvidenceHash, IdentityRoot, LedgerId, MemoHash, Nonce, Salt, ShortText,
+    Token, TxHash,
 };
 pub use key::{PublicKey, SecretKey};
 pub use lock::Lock;

@@ -79,9 +79,7 @@ pub fn unlock(
     locking: &Signature,
     lock: &Lock,
 ) -> Result<Signature, UnlockError> {
-    locking_key
-        .verify(locking_message, locking)
-        .map_err(|BadSignature| UnlockError::LockingSignature)?;
+    locking_key.verify(locking_message, locking).map_err(|BadSignature| UnlockError::LockingSignature)?;
     let locked = lock.open(locking);
     pk.verify(message, &locked).map_err(|BadSignature| UnlockError::LockedSignature)?;
     Ok(locked)

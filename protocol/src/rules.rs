@@ -64,7 +64,12 @@ impl Transition {
 
     fn moved(record: ChannelRecord, standing: Standing) -> Result<Changed, Refusal> {
         let record = record.with_standing(standing);
-        Ok(Outcome::Changed(Self { change: record.change()?, record, created: false, takes_client_key: false }))
+        Ok(Outcome::Changed(Self {
+            change: record.change()?,
+            record,
+            created: false,
+            takes_client_key: false,
+        }))
     }
 }
 

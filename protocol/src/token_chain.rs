@@ -72,7 +72,15 @@ impl TokenChain {
             }
         }
         checkpoints.reverse();
-        Ok(Self { nonce, count, stride, root: *token, checkpoints, segment: Vec::with_capacity(room), segment_start: 0 })
+        Ok(Self {
+            nonce,
+            count,
+            stride,
+            root: *token,
+            checkpoints,
+            segment: Vec::with_capacity(room),
+            segment_start: 0,
+        })
     }
 
     /// f₀.
@@ -125,6 +133,9 @@ impl TokenChain {
 
 impl fmt::Debug for TokenChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenChain").field("root", &self.root()).field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("TokenChain")
+            .field("root", &self.root())
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }

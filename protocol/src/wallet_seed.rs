@@ -48,6 +48,9 @@ impl WalletSeed {
     }
 
     /// sk = 1 + (SHAKE256(tag "channel key" ‖ seed ‖ nonce; 48 bytes) as a big-endian integer) mod (n−1).
+    ///
+    /// # Panics
+    /// Never: the sum is 1…n−1.
     #[must_use]
     pub fn payment_key(&self, nonce: &Nonce) -> SecretKey {
         let mut hash = Shake256::default();

@@ -81,8 +81,8 @@ impl<'a> Run<'a> {
     fn leaves(&self) -> Result<Leaves, Difference> {
         let mut out = Leaves::default();
         self.setup(&mut out)?;
-        let client_credential = self.credential(&mut out, 0)?;
-        let vendor_credential = self.credential(&mut out, 1)?;
+        let client_credential = self.credential(&mut out, "client")?;
+        let vendor_credential = self.credential(&mut out, "vendor")?;
         let request = self.request(&mut out, &client_credential)?;
         let signed = self.opening(&mut out, &request, &vendor_credential)?;
         let payments = self.payments(&mut out, &signed)?;
@@ -135,16 +135,17 @@ impl<'a> Run<'a> {
         Ok(RegisterBank::sign(&self.ledger, msp, self.drift, &self.bank))
     }
 
-    fn credential(&self, out: &mut Leaves, which: usize) -> Result<Credential, Difference> {
+    fn credential(&self, out: &mut Leaves, name: &str) -> Result<Credential, Difference> {
         let i = self.inputs;
-        let (name, key, inputs) = match which {
-            0 => ("client", &self.account, &i.client_attributes),
-            _ => ("vendor", &self.vendor, &i.vendor_attributes),
+        let [client_dates, vendor_dates] = i.dates;
+        let (key, inputs, dates) = match name {
+            "client" => (&self.account, &i.client_attributes, client_dates),
+            _ => (&self.vendor, &i.vendor_attributes, vendor_dates),
         };
         let path = |rest: &str| format!("credentials.{name}.{rest}");
         let attributes = attributes(inputs)?;
         let set = at(&path("attributes"), AttributeSet::of(&attributes))?;
-        let (issued, expires) = i.dates[which];
+        let (issued, expires) = dates;
         let issued = at(&path("issued"), Timestamp::from_unix_millis(issued))?;
         let expires = at(&path("expires"), Timestamp::from_unix_millis(expires))?;
         let challenge = Challenge::from_bytes(i.challenge);
@@ -209,7 +210,10 @@ impl<'a> Run<'a> {
         let approval = Approval {
             vendor_identity: *vendor.root(),
             client_reputation: Reputation::from_points(at("opening.fields.client_reputation", client)?),
-            vendor_reputation: Reputation::from_points(at("opening.fields.vendor_reputation", vendor_points)?),
+            vendor_reputation: Reputation::from_points(at(
+                "opening.fields.vendor_reputation",
+                vendor_points,
+            )?),
             opened: at("opening.fields.opened", Timestamp::from_unix_millis(i.opened))?,
         };
         let signed = at("opening.fields", verified.approve(approval, self.drift, &self.bank))?;
@@ -240,7 +244,8 @@ impl<'a> Run<'a> {
         out.hex("opening.encoded", &decoded.encode());
         out.text("opening.channel_id", decoded.channel_id());
         out.text("opening.bank_signature", signed.bank_signature());
-        let mut chain = at("token_chain", TokenChain::new(t.nonce, &self.seed.chain_seed(&t.nonce), t.token_count))?;
+        let mut chain =
+            at("token_chain", TokenChain::new(t.nonce, &self.seed.chain_seed(&t.nonce), t.token_count))?;
         for c in 0..=t.token_count.as_count() {
             let token = at("token_chain.tokens", chain.token(Units::from_count(c)))?;
             out.text(format!("token_chain.tokens[{c}]"), token);
@@ -301,7 +306,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn endings(&self, out: &mut Leaves, signed: &SignedOpening, payments: &[Payment]) -> Result<(), Difference> {
+    fn endings(
+        &self,
+        out: &mut Leaves,
+        signed: &SignedOpening,
+        payments: &[Payment],
+    ) -> Result<(), Difference> {
         let (i, channel, terms) = (self.inputs, signed.opening().channel_id(), signed.opening().terms());
         let last = payments.last().ok_or_else(|| Difference::new("payments", "is empty"))?;
         let fields = last.fields();
@@ -311,7 +321,8 @@ impl<'a> Run<'a> {
         out.number("endings.close.c", fields.released.as_count());
         out.text("endings.close.digest", close_digest(&channel, fields.released, &last.tx()));
         out.text("endings.close.signature", close.vendor_signature());
-        let claims = [("claim", fields.released, fields.token), ("claim_unused", Units::ZERO, terms.token_root)];
+        let claims =
+            [("claim", fields.released, fields.token), ("claim_unused", Units::ZERO, terms.token_root)];
         for (name, units, token) in claims {
             let claim = CloseByToken::sign(channel, units, token, &self.vendor);
             out.number(format!("endings.{name}.c"), units.as_count());
@@ -376,7 +387,8 @@ impl<'a> Run<'a> {
         out.text("refused_signatures.public_key", key);
         for (index, bytes) in list.iter().enumerate() {
             let path = format!("refused_signatures.signatures[{index}]");
-            let accepted = Signature::try_from(bytes.as_slice()).is_ok_and(|s| key.verify(&digest, &s).is_ok());
+            let accepted =
+                Signature::try_from(bytes.as_slice()).is_ok_and(|s| key.verify(&digest, &s).is_ok());
             if accepted {
                 return Err(Difference::new(path, "was accepted"));
             }

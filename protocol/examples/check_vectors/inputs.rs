@@ -100,8 +100,11 @@ impl Inputs {
                 let units = 1 + draw.below(limit.min(5));
                 released += units;
                 ts += draw.below(3);
-                let memo =
-                    if number % 3 == 0 { String::new() } else { format!("item {} ✓", draw.below(1_000_000)) };
+                let memo = if number % 3 == 0 {
+                    String::new()
+                } else {
+                    format!("item {} ✓", draw.below(1_000_000))
+                };
                 PaymentInput { units, ts, memo }
             })
             .collect();

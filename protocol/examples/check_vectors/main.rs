@@ -23,7 +23,8 @@ fn main() -> ExitCode {
             Err(error) => (format!("{name}: cannot be read: {error}"), 2),
             Ok(text) => match checker::check(&text) {
                 Ok(found) => {
-                    let inputs = if found.drawn { "drawn from its seed" } else { "its own; its seed is a name only" };
+                    let inputs =
+                        if found.drawn { "drawn from its seed" } else { "its own; its seed is a name only" };
                     (format!("{name}: all {} fields agree; inputs {inputs}", found.fields), 0)
                 }
                 Err(difference) => (format!("{name}: {difference}"), 1),

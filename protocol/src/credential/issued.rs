@@ -49,7 +49,12 @@ pub enum CredentialError {
 impl Credential {
     /// What the bank signs.
     #[must_use]
-    pub fn digest(public_key: &PublicKey, root: &IdentityRoot, issued: Timestamp, expires: Timestamp) -> Digest {
+    pub fn digest(
+        public_key: &PublicKey,
+        root: &IdentityRoot,
+        issued: Timestamp,
+        expires: Timestamp,
+    ) -> Digest {
         let hash = Hasher::new("credential")
             .bytes(public_key.as_bytes())
             .bytes(root.as_bytes())
@@ -118,7 +123,11 @@ impl Credential {
     ///
     /// # Errors
     /// [`CredentialError::Signature`], [`CredentialError::NotYetValid`], [`CredentialError::Expired`].
-    pub fn verify(&self, bank: &PublicKey, now: Timestamp) -> Result<VerifiedCredential<'_>, CredentialError> {
+    pub fn verify(
+        &self,
+        bank: &PublicKey,
+        now: Timestamp,
+    ) -> Result<VerifiedCredential<'_>, CredentialError> {
         let digest = Self::digest(&self.public_key, &self.root, self.issued, self.expires);
         bank.verify(&digest, &self.signature).map_err(|_| CredentialError::Signature)?;
         if now < self.issued {

@@ -230,7 +230,12 @@ pub struct Freeze {
 impl Freeze {
     /// The bank's freeze.
     #[must_use]
-    pub fn sign(channel_id: ChannelId, reason: FreezeReason, evidence: EvidenceHash, bank: &SecretKey) -> Self {
+    pub fn sign(
+        channel_id: ChannelId,
+        reason: FreezeReason,
+        evidence: EvidenceHash,
+        bank: &SecretKey,
+    ) -> Self {
         let reason = reason.into();
         let bank_signature = bank.sign(&freeze_digest(&channel_id, reason, &evidence));
         Self { channel_id, reason, evidence, bank_signature }

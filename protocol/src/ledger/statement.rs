@@ -5,7 +5,12 @@ use crate::key::PublicKey;
 use crate::units::Units;
 
 /// The bank key's word for its registration: H(tag "bank" ‖ ledger id ‖ str MSP id ‖ bank key ‖ u64 D).
-pub(super) fn bank_digest(ledger: &LedgerId, msp_id: &ShortText, key: &PublicKey, drift_millis: u64) -> Digest {
+pub(super) fn bank_digest(
+    ledger: &LedgerId,
+    msp_id: &ShortText,
+    key: &PublicKey,
+    drift_millis: u64,
+) -> Digest {
     let hash = Hasher::new("bank").bytes(ledger.as_bytes()).text(msp_id).bytes(key.as_bytes());
     Digest::from_bytes(hash.u64(drift_millis).finish())
 }

@@ -114,11 +114,7 @@ impl SignedRequest {
     #[must_use]
     pub fn sign(request: OpeningRequest, account: &SecretKey, payment: &SecretKey) -> Self {
         let digest = request.digest();
-        Self {
-            account_signature: account.sign(&digest),
-            payment_signature: payment.sign(&digest),
-            request,
-        }
+        Self { account_signature: account.sign(&digest), payment_signature: payment.sign(&digest), request }
     }
 
     /// Puts a received request together.

@@ -23,6 +23,7 @@ pub struct LedgerView {
 /// A payment that was not refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "new payments are the rule, repeats the exception")]
 pub enum Acceptance {
     /// Save it, then acknowledge it.
     New(Payment),

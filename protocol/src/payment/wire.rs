@@ -1,11 +1,11 @@
 //! What travels in the payment stream [Spec §11].
 
+use super::head::Payment;
 use crate::codec::{DecodeError, Reader};
 use crate::hash::{Token, TxHash};
 use crate::lock::Lock;
 use crate::memo::Memo;
 use crate::time::Timestamp;
-use super::head::Payment;
 use crate::units::{PaymentNumber, Units};
 
 /// One payment as sent: u32 k ‖ u64 ts ‖ f 32 ‖ ℓk 64 ‖ u16 length ‖ memo: 110 bytes and the memo.

@@ -99,8 +99,7 @@ pub fn close_by_token(
         _ => return Err(Refusal::WrongState),
     };
     // Expiry binds a claim on an open channel only; a frozen one can be claimed until it is resolved.
-    let in_time =
-        in_time_to_claim(clocks.transaction, record.max_drift(), record.opening().terms().expiry);
+    let in_time = in_time_to_claim(clocks.transaction, record.max_drift(), record.opening().terms().expiry);
     if frozen.is_none() && !in_time {
         return Err(Refusal::TooLateToClaim);
     }

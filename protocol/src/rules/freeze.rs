@@ -60,11 +60,8 @@ pub fn resolve(stored: Option<ChannelRecord>, command: &Resolve, clocks: Clocks)
     if claim.is_none() && !expired {
         return Err(Refusal::TooEarlyToResolve);
     }
-    let entry = ResolveEntry {
-        units: command.units,
-        bank_signature: command.bank_signature,
-        ts: clocks.transaction,
-    };
+    let entry =
+        ResolveEntry { units: command.units, bank_signature: command.bank_signature, ts: clocks.transaction };
     check_resolve(record.opening(), claim.as_ref(), &entry)?;
     Transition::moved(record, Standing::Resolved(freeze, claim, entry))
 }

@@ -1,0 +1,18 @@
+//! The protocol's rules, tried through its public interface.
+
+mod decoding;
+mod games;
+mod ledger_openings;
+mod ledger_refusals;
+mod ledger_table;
+mod locks;
+mod model;
+mod payee;
+mod payer;
+mod postings;
+mod refusals;
+mod release;
+mod scene;
+mod setup;
+mod tokens;
+mod wycheproof;

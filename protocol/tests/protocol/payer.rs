@@ -1,0 +1,118 @@
+//! The client's phases [Spec §6, §7].
+
+use lockstep_protocol::ledger::ChannelRecord;
+use lockstep_protocol::opening::SignedOpening;
+use lockstep_protocol::payer::{NotPayable, PayError, Paying, Released};
+use lockstep_protocol::payment::{Ack, Head};
+use lockstep_protocol::rules;
+use lockstep_protocol::wallet_seed::WalletSeed;
+use lockstep_protocol::{Memo, PaymentNumber, TxHash};
+
+use crate::scene::{OPENED, Scene, at, changed, clocks, units};
+
+#[test]
+fn payments_count_up_and_are_chained() {
+    let scene = Scene::new();
+    let mut paying = scene.paying();
+    let memo = Memo::default;
+    let first = paying.pay(units(2), memo(), at(OPENED + 9)).unwrap();
+    // A clock that runs backwards does not date a payment before the one before it.
+    let second = paying.pay(units(3), memo(), at(OPENED + 1)).unwrap();
+    assert_eq!(first.fields().previous, scene.signed.opening().channel_id().as_tx());
+    assert_eq!(second.fields().previous, first.tx());
+    assert_eq!(second.fields().previous_lock, *first.lock());
+    assert_eq!(second.fields().ts, at(OPENED + 9));
+    assert_eq!((second.number().as_index(), second.fields().released), (2, units(5)));
+    let early = scene.paying().pay(units(1), memo(), at(5)).unwrap();
+    assert_eq!(early.fields().ts, at(OPENED));
+}
+
+#[test]
+fn a_restart_from_the_head_signs_the_same_payment() {
+    let scene = Scene::new();
+    let mut paying = scene.paying();
+    let mut head = None;
+    let memo = || Memo::new("x").unwrap();
+    for _ in 0..5 {
+        let mut again = Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap();
+        let payment = paying.pay(units(1), memo(), at(OPENED + 5)).unwrap();
+        assert_eq!(again.pay(units(1), memo(), at(OPENED + 5)).unwrap(), payment);
+        head = Some(Head::after(&payment));
+    }
+}
+
+#[test]
+fn what_cannot_be_paid_changes_nothing() {
+    let scene = Scene::with(3, 10, 4_000_000);
+    let mut paying = scene.paying();
+    let before = *paying.head();
+    let pay = |paying: &mut Paying, count| paying.pay(units(count), Memo::default(), at(OPENED));
+    assert_eq!(pay(&mut paying, 0), Err(PayError::NoUnits));
+    assert_eq!(pay(&mut paying, 3), Err(PayError::AboveLimit));
+    assert_eq!(pay(&mut paying, 11), Err(PayError::Exhausted { left: units(10) }));
+    assert_eq!(pay(&mut paying, u32::MAX), Err(PayError::Exhausted { left: units(10) }));
+    assert_eq!(*paying.head(), before);
+    assert!((0..5).all(|_| pay(&mut paying, 2).is_ok()));
+    assert_eq!(pay(&mut paying, 1), Err(PayError::Exhausted { left: units(0) }));
+}
+
+#[test]
+fn only_the_opening_that_the_bank_gave_is_paid_on() {
+    let scene = Scene::new();
+    let resume = |record: &ChannelRecord, given: &SignedOpening, seed: &WalletSeed, head| {
+        Paying::resume(record, given, seed, head).unwrap_err()
+    };
+    let closed =
+        changed(rules::close_by_token(Some(scene.open()), &scene.token_command(0), clocks(OPENED + 9)));
+    assert!(matches!(resume(&closed, &scene.signed, &scene.seed, None), NotPayable::State { .. }));
+    let given = scene.signed_with(|t| t.expiry = at(t.expiry.as_unix_millis() + 1));
+    assert_eq!(resume(&scene.open(), &given, &scene.seed, None), NotPayable::OtherOpening);
+    let stranger = WalletSeed::from_bytes([1; 32]);
+    assert_eq!(resume(&scene.open(), &scene.signed, &stranger, None), NotPayable::OtherSeed);
+    let foreign = Head::start(Scene::with(9, 10, 10).signed.opening());
+    assert_eq!(resume(&scene.open(), &scene.signed, &scene.seed, Some(foreign)), NotPayable::OtherHead);
+}
+
+#[test]
+fn a_vendor_that_remembers_otherwise_poisons_the_channel() {
+    let scene = Scene::new();
+    let payments = scene.payments(5);
+    let at_head = |ack: &Ack, journal| {
+        let head = Some(Head::after(&payments[4]));
+        let paying = Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap();
+        paying.reconcile(ack, journal)
+    };
+    let start = Head::start(scene.signed.opening()).ack();
+    assert!(at_head(&start, None).is_ok());
+    assert!(at_head(&payments[4].ack(), None).is_ok());
+    assert!(at_head(&payments[2].ack(), Some(&payments[2])).is_ok());
+    assert!(at_head(&payments[2].ack(), Some(&payments[1])).is_err());
+    assert!(at_head(&payments[2].ack(), None).is_err());
+    let other = Ack { tx: TxHash::from_bytes([1; 32]), ..payments[4].ack() };
+    assert!(at_head(&other, None).is_err());
+    let ahead = Ack { number: PaymentNumber::from_index(6), ..payments[4].ack() };
+    assert!(at_head(&ahead, None).is_err());
+    let miscounted = Ack { released: units(4), ..payments[4].ack() };
+    assert!(at_head(&miscounted, Some(&payments[4])).is_err());
+}
+
+#[test]
+fn a_release_is_for_the_vendors_last_payment() {
+    let scene = Scene::new();
+    let payments = scene.payments(5);
+    let paying = || {
+        let head = Some(Head::after(&payments[4]));
+        Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap()
+    };
+    let released = |index: usize| paying().release(&payments[index].ack(), Some(&payments[index])).unwrap();
+    for index in [2, 4] {
+        let released = released(index);
+        let digest = payments[index].tx().as_digest();
+        assert!(scene.client.public_key().verify(&digest, released.signature()).is_ok());
+        assert_eq!(Released::from_parts(*released.last(), *released.signature()), released);
+    }
+    let start = Head::start(scene.signed.opening()).ack();
+    assert!(paying().release(&start, None).is_err());
+    let other = Ack { tx: TxHash::from_bytes([1; 32]), ..payments[4].ack() };
+    assert!(paying().release(&other, None).is_err());
+}
