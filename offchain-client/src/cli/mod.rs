@@ -7,6 +7,7 @@ pub mod client;
 pub mod exit;
 pub mod ledger;
 pub mod output;
+mod party;
 pub mod vendor;
 
 use std::path::PathBuf;

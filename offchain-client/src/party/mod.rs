@@ -3,6 +3,7 @@
 mod clock;
 mod effects;
 pub mod replay;
+pub mod transcript;
 mod values;
 
 use std::path::PathBuf;

@@ -46,12 +46,7 @@ pub fn decode_head(bytes: &[u8]) -> Result<Head, DamagedRow> {
 
 /// The journal's row for a batch: `batch` continues `before` and leads to `after`.
 #[must_use]
-pub fn row(
-    before: &Head,
-    after: &Head,
-    batch: Vec<u8>,
-    first: PaymentNumber,
-) -> Append {
+pub fn row(before: &Head, after: &Head, batch: Vec<u8>, first: PaymentNumber) -> Append {
     Append {
         channel: before.channel(),
         first,

@@ -96,7 +96,12 @@ pub trait Journal: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`JournalError::Read`], [`JournalError::Damaged`].
-    async fn channels_in(&self, phase: Phase, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError>;
+    async fn channels_in(
+        &self,
+        phase: Phase,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredChannel>, JournalError>;
 
     /// The batch with the highest first number that is not above `n`: the one that holds payment `n`, if there is such a payment.
     ///

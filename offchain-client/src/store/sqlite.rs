@@ -135,7 +135,12 @@ impl Journal for SqliteJournal {
         rows.iter().map(|row| self.stored_channel(row)).collect()
     }
 
-    async fn channels_in(&self, phase: Phase, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError> {
+    async fn channels_in(
+        &self,
+        phase: Phase,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredChannel>, JournalError> {
         let rows = sqlx::query("SELECT * FROM channels WHERE phase = $1 AND id > $2 ORDER BY id LIMIT $3")
             .bind(phase.name())
             .bind(after)

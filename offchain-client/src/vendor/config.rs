@@ -81,7 +81,9 @@ pub struct LimitsConfig {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The price bounds leave nothing, or more than the protocol allows.
-    #[error("terms.lowest_price must be above zero and not above terms.highest_price, which is ten dollars at most")]
+    #[error(
+        "terms.lowest_price must be above zero and not above terms.highest_price, which is ten dollars at most"
+    )]
     Price,
     /// D is 1 s to 10 min.
     #[error("terms.largest_drift must be 1s to 10m")]
@@ -104,7 +106,10 @@ impl VendorConfig {
     /// [`ConfigError`].
     pub fn terms(&self, vendor_key: PublicKey) -> Result<VendorTerms, ConfigError> {
         let TermsConfig { lowest_price, highest_price, largest_drift, .. } = &self.terms;
-        if lowest_price.0.as_micros() == 0 || lowest_price.0 > highest_price.0 || highest_price.0 > PAYMENT_LIMIT {
+        if lowest_price.0.as_micros() == 0
+            || lowest_price.0 > highest_price.0
+            || highest_price.0 > PAYMENT_LIMIT
+        {
             return Err(ConfigError::Price);
         }
         let drift = u64::try_from(largest_drift.0.as_millis()).map_err(|_| ConfigError::Drift)?;

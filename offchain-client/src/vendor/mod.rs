@@ -9,6 +9,7 @@
 mod config;
 mod ending;
 mod machine;
+mod receipts;
 mod repeats;
 mod seats;
 mod service;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::{ConfigError, LimitsConfig, NewVendor, TermsConfig, TimingConfig, VendorConfig};
 pub use self::ending::{Ending, Facts};
 pub use self::machine::{Judged, Machine};
+pub use self::receipts::{ReceiptReader, ReceiptsError};
 
 use self::service::Service;
 use self::shared::Shared;

@@ -43,7 +43,11 @@ impl Seats {
         seat
     }
 
-    fn announce(&self, channel: ChannelId, leave: &CancellationToken) -> (Arc<Turn<()>>, Arc<tokio::sync::Notify>) {
+    fn announce(
+        &self,
+        channel: ChannelId,
+        leave: &CancellationToken,
+    ) -> (Arc<Turn<()>>, Arc<tokio::sync::Notify>) {
         let mut holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = holders.entry(channel).or_insert_with(|| Holder {
             leave: leave.clone(),

@@ -33,7 +33,9 @@ impl PaymentStream for Service {
     ) -> Result<Response<Self::PayStream>, Status> {
         let shared = Arc::clone(&self.0);
         let Ok(permit) = Arc::clone(&shared.streams).try_acquire_owned() else {
-            return Err(Status::resource_exhausted("the vendor serves as many streams as it can; try again later"));
+            return Err(Status::resource_exhausted(
+                "the vendor serves as many streams as it can; try again later",
+            ));
         };
         let (out, outgoing) = mpsc::channel::<ToClient>(OUTGOING);
         let incoming = request.into_inner();

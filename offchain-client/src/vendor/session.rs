@@ -243,7 +243,12 @@ impl Session {
         if !matches!(end, End::Refuse(Refusal::ExpiryNear)) {
             return Err(end);
         }
-        match self.shared.journal.save(Change::Advance(Advance::new(self.channel, Phase::Open, Phase::Closing))).await {
+        match self
+            .shared
+            .journal
+            .save(Change::Advance(Advance::new(self.channel, Phase::Open, Phase::Closing)))
+            .await
+        {
             Ok(()) | Err(JournalError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -29,7 +29,9 @@ pub(super) async fn run(shared: &Shared, channel: ChannelId, publish: &watch::Se
     };
     tracing::error!(%channel, error = %failed, "a settlement does not go on");
     let refusal = match failed {
-        SettleError::Journal(error) | SettleError::Unlock(UnlockError::Journal(error)) if error.is_fatal() => {
+        SettleError::Journal(error) | SettleError::Unlock(UnlockError::Journal(error))
+            if error.is_fatal() =>
+        {
             shared.fail(error);
             Refusal::VendorUnavailable
         }
@@ -64,7 +66,11 @@ impl From<repeats::RepeatError> for SettleError {
     }
 }
 
-async fn settle(shared: &Shared, channel: ChannelId, publish: &watch::Sender<Vec<Step>>) -> Result<(), SettleError> {
+async fn settle(
+    shared: &Shared,
+    channel: ChannelId,
+    publish: &watch::Sender<Vec<Step>>,
+) -> Result<(), SettleError> {
     let mut told_unlocked = false;
     loop {
         let stored = shared.journal.channel(channel).await?.ok_or(DamagedRow)?;

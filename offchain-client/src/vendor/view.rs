@@ -54,7 +54,9 @@ impl View {
             match looked {
                 Ok(Ok(look)) => self.seen = Some(look),
                 Ok(Err(error)) => tracing::warn!(channel = %self.channel, %error, "the ledger was not read"),
-                Err(error) => tracing::error!(channel = %self.channel, %error, "a look at the ledger was lost"),
+                Err(error) => {
+                    tracing::error!(channel = %self.channel, %error, "a look at the ledger was lost")
+                }
             }
             // Twice as often as the view grows too old, so that one failed look costs nothing.
             self.next_look = Instant::now() + self.oldest / 2;

@@ -1,18 +1,27 @@
 //! A wallet's channel: taken up from the journal, agreed with the vendor at every new stream.
 
+use std::time::{Duration, Instant};
+
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, Open};
 use lockstep_protocol::payer::{NotPayable, Paying};
 use lockstep_protocol::payment::{Ack, Head, Payment};
 use lockstep_protocol::units::PaymentNumber;
 
-use super::line::Line;
+use super::line::{Line, LineError};
 use super::machine::{Machine, Stop};
 use super::{Facts, Wallet, WalletError, memory};
 use crate::ledger::{LedgerError, Submitted};
 use crate::party::replay;
 use crate::store::{Advance, Change, NewChannel, Phase, StoredChannel};
 use crate::stream::{ToVendor, Welcome};
+
+/// How long a vendor may say *retry later* at the beginning of a stream.
+const PEER_BEHIND: Duration = Duration::from_secs(15);
+/// First pause before it is asked again.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A channel with a stream to its vendor, both sides of one mind about what was paid.
 #[derive(Debug)]
@@ -90,8 +99,7 @@ impl Wallet {
         let paying = tokio::task::spawn_blocking(move || Paying::resume(&record, &given, &seed, Some(head)))
             .await
             .map_err(|_| WalletError::SignerDied)??;
-        let (line, welcome) =
-            Line::connect(&facts.vendor.url, &self.folder.join(&facts.vendor.certificate), channel).await?;
+        let (line, welcome) = self.connect(&facts, channel).await?;
         let Welcome { last, closing } = welcome;
         let own = self.own_payment(&head, &last).await?;
         let machine = match Machine::new(paying).reconcile(&last, own.as_ref()) {
@@ -105,8 +113,29 @@ impl Wallet {
         Ok(session)
     }
 
+    /// Connects, and waits a little for a vendor that does not see the channel yet: its peer may be some blocks behind.
+    async fn connect(&self, facts: &Facts, channel: ChannelId) -> Result<(Line, Welcome), WalletError> {
+        let certificate = self.folder.join(&facts.vendor.certificate);
+        let give_up = Instant::now() + PEER_BEHIND;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match Line::connect(&facts.vendor.url, &certificate, channel).await {
+                Err(LineError::Refused(refused)) if !refused.over && Instant::now() < give_up => {
+                    tracing::debug!(%refused, "the vendor is asked again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                connected => return Ok(connected?),
+            }
+        }
+    }
+
     /// The journal's payment with the vendor's number, if there is one.
-    pub(super) async fn own_payment(&self, head: &Head, vendor: &Ack) -> Result<Option<Payment>, WalletError> {
+    pub(super) async fn own_payment(
+        &self,
+        head: &Head,
+        vendor: &Ack,
+    ) -> Result<Option<Payment>, WalletError> {
         if vendor.number == PaymentNumber::OPENING || vendor.number > head.number() {
             return Ok(None);
         }
@@ -130,13 +159,13 @@ impl Wallet {
         while session.acknowledged.number < head.number() {
             let first = session.acknowledged.number.next().ok_or(replay::DamagedRow)?;
             let Some((batch, last)) = memory::sent_from(&*self.journal, &head, first).await? else { break };
-            out.send(ToVendor::Batch(batch.encode())).await.map_err(|_| super::LineError::Ended)?;
+            out.send(ToVendor::Batch(batch.encode())).await.map_err(|_| LineError::Ended)?;
             let acknowledged = session.line.acknowledgement().await?;
             if acknowledged != last && !memory::agrees(&*self.journal, &head, &acknowledged).await? {
                 return Err(self.mismatch(session.machine.paying().head().channel(), acknowledged).await);
             }
             if acknowledged.number < first {
-                return Err(super::LineError::Unexpected("an old acknowledgement").into());
+                return Err(LineError::Unexpected("an old acknowledgement").into());
             }
             session.acknowledged = acknowledged;
         }
@@ -168,7 +197,7 @@ impl WalletError {
         match self {
             Self::Ledger(error) => LedgerError::is_temporary(error),
             Self::NotOnLedger(_) => true,
-            Self::Line(super::LineError::Refused(refused)) => !refused.over,
+            Self::Line(LineError::Refused(refused)) => !refused.over,
             Self::Line(_) => true,
             _ => false,
         }

@@ -45,7 +45,8 @@ impl PaymentsConfig {
     /// # Errors
     /// [`BadPaymentsConfig`].
     pub fn check(self) -> Result<Self, BadPaymentsConfig> {
-        let possible = self.batch >= 1 && self.batch <= BatchBounds::DEFAULT.payments && self.window >= self.batch;
+        let possible =
+            self.batch >= 1 && self.batch <= BatchBounds::DEFAULT.payments && self.window >= self.batch;
         if possible { Ok(self) } else { Err(BadPaymentsConfig) }
     }
 }

@@ -32,13 +32,19 @@ pub enum WalletError {
     #[error("the ledger shows no channel {0} yet; try again in a moment")]
     NotOnLedger(ChannelId),
     /// Nothing was paid, so there is nothing to release.
-    #[error("nothing was paid on channel {0}, so there is nothing to release; it is refunded when it expires")]
+    #[error(
+        "nothing was paid on channel {0}, so there is nothing to release; it is refunded when it expires"
+    )]
     NothingPaid(ChannelId),
     /// The vendor asks for the release of another payment than the one that was released before.
-    #[error("the vendor asks for the release of another payment than the one that this wallet released; nothing is released")]
+    #[error(
+        "the vendor asks for the release of another payment than the one that this wallet released; nothing is released"
+    )]
     OtherRelease,
     /// The vendor has closed, and the ledger says otherwise.
-    #[error("the vendor says that channel {channel} is closed with {said} units, and the ledger says otherwise; look at it with `lockstep ledger channel {channel}`")]
+    #[error(
+        "the vendor says that channel {channel} is closed with {said} units, and the ledger says otherwise; look at it with `lockstep ledger channel {channel}`"
+    )]
     OtherClose {
         /// The channel.
         channel: ChannelId,

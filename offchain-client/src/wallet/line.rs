@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
 
-use crate::stream::{DialError, Malformed, Refused, Terms, ToClient, ToVendor, Welcome, WireCount, dial, wire};
+use crate::stream::{
+    DialError, Malformed, Refused, Terms, ToClient, ToVendor, Welcome, WireCount, dial, wire,
+};
 
 /// Messages on their way to gRPC.
 const OUTGOING: usize = 4;
@@ -27,7 +29,9 @@ pub enum LineError {
     #[error("the vendor ended the payment stream ({0})")]
     Call(Box<tonic::Status>),
     /// The stream ended without a reason.
-    #[error("the vendor ended the payment stream without a word; payments that it has not acknowledged are sent again next time")]
+    #[error(
+        "the vendor ended the payment stream without a word; payments that it has not acknowledged are sent again next time"
+    )]
     Ended,
     /// Nothing came for too long.
     #[error("the vendor does not answer; payments that it has not acknowledged are sent again next time")]
@@ -71,7 +75,8 @@ impl Line {
         out.send(ToVendor::Hello(channel)).await.map_err(|_| LineError::Ended)?;
         let messages = ReceiverStream::new(outgoing).map(wire::ToVendor::from);
         let call = vendor.client.pay(Request::new(messages));
-        let incoming = tokio::time::timeout(SILENCE, call).await.map_err(|_| LineError::Silent)??.into_inner();
+        let incoming =
+            tokio::time::timeout(SILENCE, call).await.map_err(|_| LineError::Silent)??.into_inner();
         let mut line = Self { out, incoming, wire: vendor.wire, terms };
         match line.answer().await? {
             ToClient::Welcome(welcome) => Ok((line, welcome)),

@@ -46,7 +46,13 @@ impl Machine {
     ///
     /// # Errors
     /// [`PayError`] if it does not hold one.
-    pub fn pay(&mut self, count: u32, units: Units, memo: &Memo, now: Timestamp) -> Result<PaidBatch, PayError> {
+    pub fn pay(
+        &mut self,
+        count: u32,
+        units: Units,
+        memo: &Memo,
+        now: Timestamp,
+    ) -> Result<PaidBatch, PayError> {
         let before = *self.paying.head();
         let first = self.paying.pay(units, memo.clone(), now)?;
         let mut batch = Batch { first: first.number(), records: vec![first.record()] };
@@ -76,12 +82,18 @@ impl Machine {
     ///
     /// # Errors
     /// [`Stop`].
-    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<(Released, Effects<ToVendor>), Stop> {
+    pub fn release(
+        self,
+        vendor: &Ack,
+        journal: Option<&Payment>,
+    ) -> Result<(Released, Effects<ToVendor>), Stop> {
         let channel = self.paying.head().channel();
         let released = self.paying.release(vendor, journal).map_err(Stop::of)?;
         let ending = Ending { released: Some((&released).into()), ..Ending::default() };
-        let advance =
-            Advance { ending: Some(replay::encode_note(&ending)), ..Advance::new(channel, Phase::Open, Phase::Released) };
+        let advance = Advance {
+            ending: Some(replay::encode_note(&ending)),
+            ..Advance::new(channel, Phase::Open, Phase::Released)
+        };
         let send = ToVendor::Release(*released.signature());
         Ok((released, Effects::persist_then_send(Change::Advance(advance), send)))
     }

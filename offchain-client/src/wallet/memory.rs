@@ -37,7 +37,11 @@ pub(super) async fn agrees(journal: &dyn Journal, head: &Head, vendor: &Ack) -> 
 ///
 /// # Errors
 /// [`MemoryError`]; [`DamagedRow`] if there is no such payment.
-pub(super) async fn payment(journal: &dyn Journal, head: &Head, number: PaymentNumber) -> Result<Payment, MemoryError> {
+pub(super) async fn payment(
+    journal: &dyn Journal,
+    head: &Head,
+    number: PaymentNumber,
+) -> Result<Payment, MemoryError> {
     let row = journal.batch_up_to(head.channel(), number).await?.ok_or(DamagedRow)?;
     let payment = replay::payments(&row)?.into_iter().find(|payment| payment.number() == number);
     Ok(payment.ok_or(DamagedRow)?)

@@ -16,6 +16,7 @@ mod machine;
 mod memory;
 mod pace;
 mod pay;
+mod receipts;
 mod settle;
 mod signer;
 
@@ -31,6 +32,7 @@ pub use self::line::{Line, LineError, terms};
 pub use self::machine::{Machine, PaidBatch, PayError, Stop};
 pub use self::pace::{Due, Pace};
 pub use self::pay::{Paid, PayOutcome};
+pub use self::receipts::AuditError;
 pub use self::settle::Released;
 pub use self::signer::Order;
 

@@ -70,7 +70,8 @@ impl Wallet {
 
     /// Agrees with the vendor on the last payment, saves that the channel is released, sends σ_n.
     async fn release_now(&self, channel: ChannelId) -> Result<(Line, payer::Released), WalletError> {
-        let Session { machine, mut line, mut acknowledged, closing } = self.session(channel, "releasing").await?;
+        let Session { machine, mut line, mut acknowledged, closing } =
+            self.session(channel, "releasing").await?;
         let head = *machine.paying().head();
         if closing {
             acknowledged = line.release_request().await?;
@@ -152,7 +153,8 @@ impl Line {
     /// that was lost: it is given again, and only that one.
     async fn settlement(&mut self, released: &payer::Released) -> Result<ToClient, WalletError> {
         loop {
-            let next = tokio::time::timeout(SETTLEMENT, self.next()).await.map_err(|_| LineError::Silent)??;
+            let next =
+                tokio::time::timeout(SETTLEMENT, self.next()).await.map_err(|_| LineError::Silent)??;
             match next {
                 ToClient::ReleaseWanted(asked) if asked == *released.last() => {
                     let release = ToVendor::Release(*released.signature());

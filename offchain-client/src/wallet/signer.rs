@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::machine::{Machine, PaidBatch, PayError};
 use super::WalletError;
+use super::machine::{Machine, PaidBatch, PayError};
 use super::pace::{Due, Pace};
 use crate::party::Clock;
 use crate::stream::BatchBounds;
@@ -45,7 +45,13 @@ pub(super) struct Signing {
 
 impl Signing {
     /// Starts signing.
-    pub(super) fn start(machine: Machine, order: Order, bounds: BatchBounds, window: u32, clock: Clock) -> Self {
+    pub(super) fn start(
+        machine: Machine,
+        order: Order,
+        bounds: BatchBounds,
+        window: u32,
+        clock: Clock,
+    ) -> Self {
         let window = Arc::new(Semaphore::new(usize::try_from(window).unwrap_or(Semaphore::MAX_PERMITS)));
         let (out, batches) = mpsc::channel(AHEAD);
         let signer = Signer { machine, order, bounds, window: Arc::clone(&window), clock };
@@ -118,7 +124,8 @@ impl Signer {
     /// Payments that fit a batch by number and by bytes; one always does.
     fn largest_batch(&self) -> u32 {
         let each = PaymentRecord::FIXED_BYTES.saturating_add(self.order.memo.as_str().len());
-        let by_bytes = u32::try_from(each).ok().and_then(|each| self.bounds.bytes.checked_div(each)).unwrap_or(1);
+        let by_bytes =
+            u32::try_from(each).ok().and_then(|each| self.bounds.bytes.checked_div(each)).unwrap_or(1);
         self.bounds.payments.min(by_bytes).max(1)
     }
 }

@@ -1,0 +1,227 @@
+//! `lockstep client open`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use lockstep_protocol::amount::Amount;
+use lockstep_protocol::hash::{ChannelId, IdentityRoot, Nonce};
+use lockstep_protocol::key::{PublicKey, SecretKey};
+use lockstep_protocol::memo::Memo;
+use lockstep_protocol::opening::{OpeningRequest, SignedOpening, SignedRequest};
+use lockstep_protocol::time::{MaxDrift, Timestamp};
+use lockstep_protocol::token_chain::TokenChain;
+use lockstep_protocol::units::Units;
+use serde::Serialize;
+
+use super::super::party::{account_key, bank, check_bank, kept_credential, take_credential};
+use super::super::{CliError, Exit, Output};
+use super::{OpenWallet, WalletArgs};
+use crate::bank::client::{BankClient, BankError};
+use crate::entropy::random_bytes;
+use crate::home::{Access, read_small_text};
+use crate::ledger::{Ledger as _, TransactionId};
+use crate::party::{Clock, Dollars, Span};
+use crate::stream::Terms;
+use crate::wallet::{Facts, VendorLink, terms};
+
+/// How long the ledger has to take the opening.
+const OPEN_WITHIN: Duration = Duration::from_secs(300);
+/// A bank that does not answer is asked the same again this often.
+const ATTEMPTS: u32 = 5;
+
+/// Flags of `client open`.
+///
+/// JSON: {channel_id, tx_id, block, seconds, total, unit_price, count, expiry, vendor_key}; seconds is the ledger's part, from
+/// submission to commit.
+#[derive(Args, Debug)]
+pub struct Open {
+    #[command(flatten)]
+    wallet: WalletArgs,
+    /// The vendor: https://host:port
+    #[arg(long, value_name = "URL")]
+    vendor: String,
+    /// The vendor's certificate, as the vendor handed it out (its tls-cert.pem)
+    #[arg(long, value_name = "PEM")]
+    vendor_ca: PathBuf,
+    /// The price of one unit in dollars
+    #[arg(long, value_name = "DOLLARS")]
+    unit_price: Dollars,
+    /// How many units: the bank reserves price × count
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    count: u32,
+    /// Time until the channel expires and what is left can be refunded
+    #[arg(long, value_name = "SPAN", default_value = "1h")]
+    life: Span,
+    /// What the channel is for; the ledger has its hash alone
+    #[arg(long, default_value = "", hide_default_value = true)]
+    memo: String,
+    /// Take a fresh credential, so that this opening is not linked to others by it
+    #[arg(long)]
+    fresh_credential: bool,
+}
+
+/// What `client open` made.
+#[derive(Debug, Serialize)]
+struct Opened {
+    channel_id: ChannelId,
+    tx_id: TransactionId,
+    block: u64,
+    seconds: f64,
+    total: Amount,
+    unit_price: Amount,
+    count: Units,
+    expiry: Timestamp,
+    vendor_key: PublicKey,
+}
+
+impl Open {
+    pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
+        let memo = Memo::new(self.memo.clone())
+            .map_err(|_| CliError::new(Exit::Usage, "a memo has 1024 bytes at most"))?;
+        let open = self.wallet.open().await?;
+        let key = account_key(&open.home, open.passphrase.as_ref())?;
+        let bank = bank(&open.home, &open.config.bank)?;
+        let spinner = out.spinner("asking vendor and bank");
+        let info = check_bank(&bank, &open.ledger).await?;
+        let terms = terms(&self.vendor, &self.vendor_ca).await?;
+        self.check_terms(&terms, &open, bank.bank_key())?;
+        let identity = self.identity(&open, &bank, &key).await?;
+        let (request, nonce) = self.request(&open, &terms, identity, &key, &memo)?;
+        let signed = SignedRequest::sign(request, &key, &open.seed.payment_key(&nonce));
+        let given = ask(&bank, &key, &signed, info.max_drift).await?;
+        let facts = Facts { vendor: self.keep_certificate(&open, &given)?, given, memo };
+        let channel = open.wallet.remember(&facts).await?;
+        spinner.set_message("waiting for the ledger");
+        let submitted = open.wallet.submit_open(channel).await.map_err(|error| {
+            CliError::from(error).with_hint(format!(
+                "the channel is kept: `lockstep client pay {channel}` submits its opening again"
+            ))
+        })?;
+        spinner.finish_and_clear();
+        let fields = submitted.record.opening().terms();
+        let opened = Opened {
+            channel_id: channel,
+            tx_id: submitted.tx_id,
+            block: submitted.block,
+            seconds: submitted.timing.total().as_secs_f64(),
+            total: fields.total,
+            unit_price: fields.unit_price,
+            count: fields.token_count,
+            expiry: fields.expiry,
+            vendor_key: fields.vendor_key,
+        };
+        out.result(&opened, |opened| {
+            format!(
+                "channel {}\nopened with {} dollars by transaction {} in block {} ({:.2} s)",
+                opened.channel_id,
+                opened.total.to_dollars(),
+                opened.tx_id,
+                opened.block,
+                opened.seconds
+            )
+        });
+        Ok(())
+    }
+
+    /// A channel that the vendor would not take is not opened.
+    fn check_terms(&self, terms: &Terms, open: &OpenWallet, bank: &PublicKey) -> Result<(), CliError> {
+        let refuse = |what: String| Err(CliError::new(Exit::Failed, what));
+        if terms.ledger_id != open.ledger.ledger_id() {
+            return refuse("the vendor works on another ledger than this wallet".to_owned());
+        }
+        if !terms.bank_keys.contains(bank) {
+            return refuse("the vendor does not take openings of this wallet's bank".to_owned());
+        }
+        if self.unit_price.0 < terms.lowest_price || self.unit_price.0 > terms.highest_price {
+            let (low, high) = (terms.lowest_price.to_dollars(), terms.highest_price.to_dollars());
+            return refuse(format!("the vendor takes a unit price of {low} to {high} dollars"));
+        }
+        let (shortest, longest) = (terms.margin + terms.shortest_life, terms.longest_life);
+        if self.life.0 <= shortest || self.life.0 > longest {
+            let (shortest, longest) = (Span(shortest), Span(longest));
+            return refuse(format!(
+                "the vendor takes channels that live more than {shortest} and at most {longest}"
+            ));
+        }
+        Ok(())
+    }
+
+    async fn identity(
+        &self,
+        open: &OpenWallet,
+        bank: &BankClient,
+        key: &SecretKey,
+    ) -> Result<IdentityRoot, CliError> {
+        let kept = kept_credential(&open.home).filter(|kept| {
+            let lasts = kept.credential.expires() > Clock::system().now();
+            lasts && kept.credential.public_key() == key.public_key() && !self.fresh_credential
+        });
+        let issued = match kept {
+            Some(kept) => kept,
+            None => take_credential(&open.home, bank, key).await?,
+        };
+        Ok(*issued.credential.root())
+    }
+
+    fn request(
+        &self,
+        open: &OpenWallet,
+        terms: &Terms,
+        client_identity: IdentityRoot,
+        key: &SecretKey,
+        memo: &Memo,
+    ) -> Result<(OpeningRequest, Nonce), CliError> {
+        let nonce = Nonce::from_bytes(random_bytes()?);
+        let token_count = Units::from_count(self.count);
+        let chain = TokenChain::new(nonce, &open.seed.chain_seed(&nonce), token_count)
+            .map_err(|error| CliError::from_error(Exit::Usage, error))?;
+        let now = Clock::system().now();
+        let too_long = || CliError::new(Exit::Usage, "--life is too long");
+        let open_by = now.checked_add(OPEN_WITHIN.min(self.life.0 / 2)).ok_or_else(too_long)?;
+        let request = OpeningRequest {
+            ledger: open.ledger.ledger_id(),
+            nonce,
+            bank_key: open.config.bank.key,
+            account_key: *key.public_key(),
+            payment_key: *open.seed.payment_key(&nonce).public_key(),
+            vendor_key: terms.vendor_key,
+            client_identity,
+            unit_price: self.unit_price.0,
+            token_count,
+            token_root: chain.root(),
+            open_by,
+            expiry: now.checked_add(self.life.0).ok_or_else(too_long)?,
+            memo_hash: memo.hash(),
+        };
+        Ok((request, nonce))
+    }
+
+    /// The channel keeps the vendor's certificate: it is pinned for as long as the channel lives.
+    fn keep_certificate(&self, open: &OpenWallet, given: &SignedOpening) -> Result<VendorLink, CliError> {
+        let certificate = read_small_text(&self.vendor_ca)?;
+        let name = format!("vendor-{}.pem", given.opening().channel_id());
+        open.home.write(&name, certificate.as_bytes(), Access::Public)?;
+        Ok(VendorLink { url: self.vendor.clone(), certificate: Path::new(&name).to_owned() })
+    }
+}
+
+/// Asks for the opening. The same request again gets the same answer, so a bank that does not answer is asked again.
+async fn ask(
+    bank: &BankClient,
+    key: &SecretKey,
+    signed: &SignedRequest,
+    drift: MaxDrift,
+) -> Result<SignedOpening, BankError> {
+    let (began, mut attempt) = (Instant::now(), 1);
+    loop {
+        match bank.request_opening(key, signed, drift).await {
+            Err(error) if error.is_temporary() && attempt < ATTEMPTS => {
+                tracing::warn!(%error, elapsed = ?began.elapsed(), "the bank is asked again");
+                tokio::time::sleep(Duration::from_millis(200) * attempt).await;
+                attempt += 1;
+            }
+            answer => return answer,
+        }
+    }
+}

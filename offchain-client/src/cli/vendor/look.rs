@@ -1,0 +1,99 @@
+//! `lockstep vendor channels`.
+
+use clap::Args;
+use lockstep_protocol::amount::Amount;
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::time::Timestamp;
+use lockstep_protocol::units::{PaymentNumber, Units};
+use serde::Serialize;
+
+use super::super::output::table;
+use super::super::party;
+use super::super::{CliError, HomeArgs, Output};
+use crate::party::replay;
+use crate::store::{Journal as _, Phase, StoredChannel};
+use crate::stream::Settled;
+use crate::vendor::{Ending, Facts};
+
+/// Channels in one page of the journal.
+const PAGE: u32 = 100;
+
+/// Flags of `vendor channels`.
+///
+/// JSON: a list of {channel_id, phase, payments, units, earned, total, client_key, expiry, receipts, close}; close is {tx_id, block,
+/// micros, units} once the channel is closed.
+#[derive(Args, Debug)]
+pub struct Channels {
+    #[command(flatten)]
+    home: HomeArgs,
+}
+
+/// One channel.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) channel_id: ChannelId,
+    pub(super) phase: Phase,
+    payments: PaymentNumber,
+    units: Units,
+    earned: Amount,
+    total: Amount,
+    client_key: PublicKey,
+    expiry: Timestamp,
+    receipts: u32,
+    close: Option<Settled>,
+}
+
+impl Channels {
+    pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
+        let journal = party::journal(&self.home.open()?).await?;
+        let (mut rows, mut after) = (Vec::new(), 0);
+        loop {
+            let page = journal.channels(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.place;
+            for stored in &page {
+                rows.push(row(stored)?);
+            }
+        }
+        out.result(&rows, |rows| text(rows));
+        Ok(())
+    }
+}
+
+/// A channel as it is shown.
+pub(super) fn row(stored: &StoredChannel) -> Result<Row, CliError> {
+    let facts: Facts = replay::decode_note(&stored.facts)?;
+    let ending: Ending = replay::decode_note(&stored.ending)?;
+    let head = replay::decode_head(&stored.head)?;
+    let opening = facts.record.opening();
+    Ok(Row {
+        channel_id: stored.channel,
+        phase: stored.phase,
+        payments: stored.n,
+        units: head.released(),
+        earned: opening.worth(head.released()).unwrap_or_default(),
+        total: opening.terms().total,
+        client_key: opening.terms().client_key,
+        expiry: opening.terms().expiry,
+        receipts: ending.unlocked.map_or(0, |unlocked| unlocked.receipts),
+        close: ending.settled,
+    })
+}
+
+/// Channels as a table.
+pub(super) fn text(rows: &[Row]) -> String {
+    let mut shown = table(["channel", "phase", "payments", "earned", "of", "receipts", "closed by"]);
+    for row in rows {
+        shown.add_row([
+            row.channel_id.to_string(),
+            row.phase.to_string(),
+            row.payments.as_index().to_string(),
+            row.earned.to_dollars(),
+            row.total.to_dollars(),
+            row.receipts.to_string(),
+            row.close.as_ref().map_or_else(String::new, |close| close.tx_id.to_string()),
+        ]);
+    }
+    shown.to_string()
+}
