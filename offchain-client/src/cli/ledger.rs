@@ -1,23 +1,21 @@
 //! `lockstep ledger`: look at the ledger, by the reads of the contract and its events.
 
+mod show;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::Table;
 use futures::StreamExt as _;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::PublicKey;
-use serde::Serialize;
-use serde_json::Value;
 
-use super::output::table;
 use super::{CliError, Exit, Output, stop_requested};
 use crate::ledger::checkpoint::{CheckpointError, CheckpointFile};
 use crate::ledger::fabric::{Caller, ConnectError, FabricLedger};
 use crate::ledger::profile::{Profile, ProfileError};
 use crate::ledger::{
-    ChannelPage, EventStart, Ledger, LedgerError, LedgerEvent, PageRequest, Party,
+    ChannelPage, EventStart, Ledger, LedgerError, PageRequest, Party,
 };
 
 /// What can be asked of the ledger.
@@ -146,7 +144,7 @@ impl Verb {
             Self::Channel { network, id } => {
                 let record = network.connect()?.channel(id).await?;
                 let record = record.ok_or_else(|| absent(format!("the ledger has no channel {id}")))?;
-                output.result(&record, field_table);
+                output.result(&record, show::channel);
                 Ok(())
             }
             Self::Channels { network, by, key, page_size, bookmark } => {
@@ -158,14 +156,14 @@ impl Verb {
                 if history.is_empty() {
                     return Err(absent(format!("the ledger has no channel {id}")));
                 }
-                output.result(&history, |history| row_table(&["timestamp", "record.state", "tx_id"], history));
+                output.result(&history, |history| show::history(history));
                 Ok(())
             }
             Self::Bank { network, key } => {
                 let registration = network.connect()?.bank(&key).await?;
                 let registration = registration
                     .ok_or_else(|| absent(format!("the ledger has no bank with the key {key}")))?;
-                output.result(&registration, field_table);
+                output.result(&registration, show::bank);
                 Ok(())
             }
             Self::Events { network, from, count, checkpoint } => {
@@ -185,7 +183,7 @@ impl Verb {
                     let script = profile.to_shell()?;
                     output.result(&profile, |_| script.trim_end().to_owned());
                 } else {
-                    output.result(&profile, profile_table);
+                    output.result(&profile, show::profile);
                 }
                 Ok(())
             }
@@ -220,7 +218,7 @@ async fn list_channels(
             break;
         }
     }
-    output.result(&all, channels_table);
+    output.result(&all, show::channels);
     Ok(())
 }
 
@@ -237,7 +235,7 @@ async fn follow_events(
     let mut events = ledger.events(start).await?.take(count.unwrap_or(usize::MAX));
     while let Some(event) = events.next().await {
         let event = event?;
-        output.result(&event, event_line);
+        output.result(&event, show::event);
         if let Some(file) = &file {
             file.save(&event.checkpoint())?;
         }
@@ -248,78 +246,6 @@ async fn follow_events(
 fn absent(what: String) -> CliError {
     CliError::new(Exit::Failed, what)
         .with_hint("a peer knows what is committed; a transaction on its way is not there yet")
-}
-
-/// One row for each field, by its place in the JSON.
-fn field_table<T: Serialize>(value: &T) -> String {
-    let mut rows = table(["field", "value"]);
-    let value = serde_json::to_value(value).unwrap_or_default();
-    add_fields(&mut rows, "", &value);
-    rows.to_string()
-}
-
-fn add_fields(rows: &mut Table, name: &str, value: &Value) {
-    let Value::Object(fields) = value else {
-        rows.add_row([name, &cell(value)]);
-        return;
-    };
-    for (field, value) in fields {
-        let dot = if name.is_empty() { "" } else { "." };
-        add_fields(rows, &format!("{name}{dot}{field}"), value);
-    }
-}
-
-fn channels_table(page: &ChannelPage) -> String {
-    let columns = ["channel_id", "state", "opening.total", "opening.unit_price", "opening.token_count", "opening.expiry"];
-    let rows = row_table(&columns, &page.channels);
-    match page.bookmark.as_str() {
-        "" => rows,
-        bookmark => format!("{rows}\nmore with --bookmark {bookmark}"),
-    }
-}
-
-/// One row for each value, with the named fields as columns.
-fn row_table<T: Serialize>(columns: &[&str], values: &[T]) -> String {
-    let mut rows = table(columns.iter().copied());
-    for value in values {
-        let value = serde_json::to_value(value).unwrap_or_default();
-        rows.add_row(columns.iter().map(|name| {
-            value.pointer(&format!("/{}", name.replace('.', "/"))).map_or_else(String::new, cell)
-        }));
-    }
-    rows.to_string()
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-fn event_line(event: &LedgerEvent) -> String {
-    let changes: Vec<String> =
-        event.changes.iter().map(|change| serde_json::to_string(change).unwrap_or_default()).collect();
-    format!("block {} {} {} {}", event.block, event.tx_id, event.name, changes.join(" "))
-}
-
-fn profile_table(profile: &Profile) -> String {
-    let mut rows = table(["organisation", "MSP", "peers", "admin", "user", "chaincode process"]);
-    for organization in &profile.organizations {
-        let peers: Vec<&str> = organization.peers.iter().map(|peer| peer.address.as_str()).collect();
-        let yes_no = |there: bool| if there { "yes" } else { "no" };
-        rows.add_row([
-            organization.name.as_str(),
-            organization.msp_id.as_str(),
-            &*peers.join(", "),
-            yes_no(organization.admin.is_some()),
-            yes_no(organization.user.is_some()),
-            organization.chaincode.as_ref().map_or("", |server| server.address.as_str()),
-        ]);
-    }
-    let Profile { name, version, channel, chaincode, .. } = profile;
-    format!("network {name} {version}, channel {channel}, chaincode {chaincode}\n{rows}")
 }
 
 impl From<ProfileError> for CliError {
