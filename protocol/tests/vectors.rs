@@ -1,5 +1,7 @@
 //! Every field of the independent implementation's vectors, recomputed; and a changed one found.
 
+#![expect(clippy::unwrap_used, reason = "in the tests' helpers a failure is the test's")]
+
 #[path = "../examples/check_vectors/checker.rs"]
 mod checker;
 #[path = "../examples/check_vectors/draw.rs"]

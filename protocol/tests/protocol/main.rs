@@ -1,5 +1,11 @@
 //! The protocol's rules, tried through its public interface.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in the tests' helpers a failure is the test's"
+)]
+
 mod decoding;
 mod games;
 mod ledger_openings;

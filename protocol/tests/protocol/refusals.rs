@@ -9,7 +9,11 @@ fn numbers_and_names_are_unique_and_ascend() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Refusal::ALL.len());
-    assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')));
+    assert!(
+        names
+            .iter()
+            .all(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+    );
 }
 
 #[test]
