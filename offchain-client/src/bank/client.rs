@@ -43,7 +43,10 @@ struct Transport {
 
 impl fmt::Debug for BankClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BankClient").field("base", &self.transport.base.as_str()).field("bank_key", &self.bank_key).finish()
+        f.debug_struct("BankClient")
+            .field("base", &self.transport.base.as_str())
+            .field("bank_key", &self.bank_key)
+            .finish()
     }
 }
 
@@ -91,9 +94,9 @@ pub enum BankError {
     #[error("the server is the bank {found}, not {expected}")]
     OtherBank {
         /// The key that is pinned.
-        expected: PublicKey,
+        expected: Box<PublicKey>,
         /// The key that the server names.
-        found: PublicKey,
+        found: Box<PublicKey>,
     },
     /// The opening is not what was asked for; do not use it.
     #[error(transparent)]
@@ -154,7 +157,7 @@ impl BankClient {
         if info.bank_key == self.bank_key {
             Ok(info)
         } else {
-            Err(BankError::OtherBank { expected: self.bank_key, found: info.bank_key })
+            Err(BankError::OtherBank { expected: Box::new(self.bank_key), found: Box::new(info.bank_key) })
         }
     }
 
@@ -191,7 +194,8 @@ impl BankClient {
             return Err(bad("key"));
         }
         credential.verify(&self.bank_key, credential.issued()).map_err(|_| bad("signature"))?;
-        let set = lockstep_protocol::credential::AttributeSet::of(&issued.attributes).map_err(|_| bad("attributes"))?;
+        let set = lockstep_protocol::credential::AttributeSet::of(&issued.attributes)
+            .map_err(|_| bad("attributes"))?;
         if set.root() == *credential.root() { Ok(issued) } else { Err(bad("root")) }
     }
 
@@ -294,22 +298,21 @@ impl Transport {
 
     fn failed(&self, error: reqwest::Error) -> BankError {
         let address = self.base.authority().to_owned();
-        let mut cause = error.source();
-        while let Some(next) = cause {
-            if next.downcast_ref::<rustls::Error>().is_some_and(is_other_certificate) {
-                return BankError::OtherCertificate(address);
-            }
-            // An I/O error shows what it wraps through get_ref, not through source.
-            let inner = next.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-            if inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some_and(is_other_certificate) {
-                return BankError::OtherCertificate(address);
-            }
-            cause = next.source();
+        if error.source().is_some_and(shows_other_certificate) {
+            return BankError::OtherCertificate(address);
         }
         BankError::Unreachable { address, source: error }
     }
 }
 
-fn is_other_certificate(error: &rustls::Error) -> bool {
-    matches!(error, rustls::Error::InvalidCertificate(_))
+/// Whether a refused certificate is among the causes. An I/O error shows what it wraps through `get_ref`.
+fn shows_other_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(inner) => shows_other_certificate(inner),
+        None => error.source().is_some_and(shows_other_certificate),
+    }
 }

@@ -58,7 +58,9 @@ impl Bank {
         let now = self.clock.now();
         self.books.account(holder.key()).await?.ok_or(Refusal::UnknownAccount)?;
         let recorded = self.books.attributes(holder.key()).await?;
-        if let Some(unknown) = names.into_iter().flatten().find(|name| !recorded.iter().any(|a| a.name == **name)) {
+        if let Some(unknown) =
+            names.into_iter().flatten().find(|name| !recorded.iter().any(|a| a.name == **name))
+        {
             return Err(IssueError::NotRecorded(unknown.to_string()));
         }
         let mut attributes = vec![salted(short(ISSUER_ATTRIBUTE)?, short(&self.key().to_string())?)?];

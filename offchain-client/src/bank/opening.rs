@@ -28,7 +28,11 @@ impl Bank {
     ///
     /// # Errors
     /// [`OpeningError`].
-    pub async fn grant(&self, by: &ProvenAccount, signed: SignedRequest) -> Result<SignedOpening, OpeningError> {
+    pub async fn grant(
+        &self,
+        by: &ProvenAccount,
+        signed: SignedRequest,
+    ) -> Result<SignedOpening, OpeningError> {
         if signed.request().account_key != *by.key() {
             return Err(Refusal::BadAccountSignature.into());
         }
@@ -39,7 +43,10 @@ impl Bank {
         let granted = self.books.reserve(&request, limits, now, sign).await?;
         if !granted.logged {
             self.log.append(&granted.channel).await?;
-            self.books.set_logged(&granted.channel.opening.opening().channel_id()).await.map_err(ReserveError::Store)?;
+            self.books
+                .set_logged(&granted.channel.opening.opening().channel_id())
+                .await
+                .map_err(ReserveError::Store)?;
         }
         Ok(granted.channel.opening)
     }

@@ -51,13 +51,8 @@ impl OpeningLog {
     /// It cannot be read or written.
     pub fn open(path: &Path) -> Result<Self, OpeningLogError> {
         let failed = |source| OpeningLogError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
+        let mut file =
+            OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path).map_err(failed)?;
         let whole = end_of_last_line(&mut file).map_err(failed)?;
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
         // The name of a new file must be as durable as what is written into it.
@@ -65,6 +60,12 @@ impl OpeningLog {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
         Ok(Self { path: path.into(), file: Arc::new(Mutex::new(file)) })
+    }
+
+    /// A log on which every write fails.
+    #[cfg(test)]
+    pub(super) fn open_read_only(path: &Path) -> Self {
+        Self { path: path.into(), file: Arc::new(Mutex::new(File::open(path).unwrap())) }
     }
 
     /// Appends an opening; when this returns it is on the disk.
@@ -80,7 +81,8 @@ impl OpeningLog {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
             append_whole(&mut file, &line)
         };
-        let written = tokio::task::spawn_blocking(write).await.map_err(|error| failed(io::Error::other(error)))?;
+        let written =
+            tokio::task::spawn_blocking(write).await.map_err(|error| failed(io::Error::other(error)))?;
         written.map_err(failed)
     }
 

@@ -126,7 +126,9 @@ impl Bank {
             return Ok(alarm("the own peer's record is another channel's".to_owned()));
         }
         match movements(change, &record, view) {
-            Ok(movements) => Ok(Settlement::Post { state: change.state, movements, record: Box::new(record) }),
+            Ok(movements) => {
+                Ok(Settlement::Post { state: change.state, movements, record: Box::new(record) })
+            }
             Err(PostingError::OtherBank) => Ok(Settlement::Foreign),
             Err(PostingError::Refused(refusal)) => {
                 Ok(alarm(format!("{}: {}", PostingError::Refused(refusal), refusal.sentence())))

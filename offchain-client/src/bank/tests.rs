@@ -1,0 +1,9 @@
+//! The bank in one process: real books, a real log, real TLS; a ledger and a clock that the tests drive.
+
+mod api;
+mod ledger;
+mod log;
+mod model;
+mod openings;
+mod settlement;
+mod world;

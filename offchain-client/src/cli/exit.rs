@@ -198,7 +198,9 @@ impl From<BankError> for CliError {
     fn from(error: BankError) -> Self {
         let hint = match &error {
             BankError::Unreachable { .. } => Some("check that `lockstep bank serve` runs at this address"),
-            BankError::OtherCertificate(_) => Some("compare the pinned certificate with the bank's tls-cert.pem"),
+            BankError::OtherCertificate(_) => {
+                Some("compare the pinned certificate with the bank's tls-cert.pem")
+            }
             _ => None,
         };
         let refusal = error.refusal();

@@ -79,7 +79,8 @@ impl Books {
     /// # Errors
     /// The database fails.
     pub async fn accounts(&self, after: Option<&PublicKey>) -> Result<Vec<Account>, StoreError> {
-        let select = "SELECT * FROM accounts WHERE kind = 'holder' AND account > $1 ORDER BY account LIMIT $2";
+        let select =
+            "SELECT * FROM accounts WHERE kind = 'holder' AND account > $1 ORDER BY account LIMIT $2";
         let after = after.map_or_else(String::new, ToString::to_string);
         let rows = sqlx::query(select).bind(after).bind(PAGE).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()

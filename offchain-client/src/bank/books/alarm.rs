@@ -78,9 +78,5 @@ pub(super) async fn stands(tx: &mut Tx, channel: &ChannelId) -> Result<bool, Sto
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Alarm, StoreError> {
-    Ok(Alarm {
-        channel: text_in(row, "channel")?,
-        reason: row.try_get("reason")?,
-        at: time_in(row, "at")?,
-    })
+    Ok(Alarm { channel: text_in(row, "channel")?, reason: row.try_get("reason")?, at: time_in(row, "at")? })
 }

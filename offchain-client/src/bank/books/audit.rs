@@ -70,8 +70,16 @@ impl Books {
     /// The database fails.
     pub async fn audit(&self) -> Result<Audit, StoreError> {
         let mut tx = self.read().await?;
-        let deposits = sum(&mut tx, "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'deposit'").await?;
-        let withdrawals = sum(&mut tx, "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'withdrawal'").await?;
+        let deposits = sum(
+            &mut tx,
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'deposit'",
+        )
+        .await?;
+        let withdrawals = sum(
+            &mut tx,
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'withdrawal'",
+        )
+        .await?;
         let holders = sum(&mut tx, "SELECT CAST(COALESCE(SUM(balance + reserved + withheld), 0) AS BIGINT) FROM accounts WHERE kind = 'holder'").await?;
         let suspense = sum(&mut tx, "SELECT CAST(COALESCE(SUM(balance + reserved + withheld), 0) AS BIGINT) FROM accounts WHERE kind = 'suspense'").await?;
         let mut findings = Vec::new();
@@ -129,8 +137,13 @@ async fn accounts_off(tx: &mut Tx) -> Result<Vec<Finding>, StoreError> {
 
 async fn reserves_off(tx: &mut Tx) -> Result<Option<Finding>, StoreError> {
     let reserved =
-        sum(tx, "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM accounts WHERE kind <> 'cash'").await?;
-    let channels = sum(tx, "SELECT CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM channels WHERE state IN ('reserved', 'open')").await?;
+        sum(tx, "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM accounts WHERE kind <> 'cash'")
+            .await?;
+    let channels = sum(
+        tx,
+        "SELECT CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM channels WHERE state IN ('reserved', 'open')",
+    )
+    .await?;
     let off = Finding::Reserves { reserved: micros(reserved), channels: micros(channels) };
     Ok((reserved != channels).then_some(off))
 }

@@ -138,7 +138,8 @@ impl Books {
             Err(PostError::Insufficient { .. }) => return Err(damaged("balance", key)),
         }
         if !can_pay {
-            alarm::note(&mut tx, &id, "restored from the log; the client's account lacks the money", now).await?;
+            alarm::note(&mut tx, &id, "restored from the log; the client's account lacks the money", now)
+                .await?;
         }
         mark_logged(&mut tx, &id).await?;
         tx.commit().await?;
@@ -150,7 +151,8 @@ impl Books {
     /// # Errors
     /// The database fails.
     pub async fn not_logged(&self) -> Result<Vec<NewChannel>, StoreError> {
-        let select = "SELECT signed_request, opening FROM channels WHERE logged = 0 ORDER BY channel LIMIT 1000";
+        let select =
+            "SELECT signed_request, opening FROM channels WHERE logged = 0 ORDER BY channel LIMIT 1000";
         let rows = sqlx::query(select).fetch_all(&self.pool).await?;
         rows.iter().map(documents).collect()
     }

@@ -71,7 +71,8 @@ pub(super) async fn find(tx: &mut Tx, root: &IdentityRoot) -> Result<Option<Cred
 
 /// The newest credential of an account.
 pub(super) async fn newest(tx: &mut Tx, key: &PublicKey) -> Result<Option<CredentialRow>, StoreError> {
-    let select = "SELECT root, account, expires FROM credentials WHERE account = $1 ORDER BY serial DESC LIMIT 1";
+    let select =
+        "SELECT root, account, expires FROM credentials WHERE account = $1 ORDER BY serial DESC LIMIT 1";
     let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
 }

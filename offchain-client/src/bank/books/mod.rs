@@ -34,7 +34,7 @@ pub use audit::{Audit, Finding};
 pub use channel::{ChannelRow, Granted, Limits, NewChannel, ReserveError};
 pub use credential::CredentialRow;
 pub use entry::{Bucket, Cause, SignedMicros};
-pub use settle::{ApplyError, Applied, Settlement};
+pub use settle::{Applied, ApplyError, Settlement};
 pub use statement::{Line, MAX_LINES, Movement, ReputationChange, Statement};
 pub use transfer::{Direction, Transfer, TransferError, Transferred};
 
@@ -223,6 +223,3 @@ fn flag_in(row: &AnyRow, column: &'static str) -> Result<bool, StoreError> {
         other => Err(damaged(column, other)),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -272,7 +272,8 @@ async fn take_into_suspense(
     let terms = record.opening().terms();
     channel::insert_unknown(tx, record.signed_opening(), now).await?;
     set_aside(tx, SUSPENSE, Cause::Opened, &id, terms.total, now).await?;
-    alarm::note(tx, &id, "opened on the ledger and unknown to the books; the suspense account pays", now).await?;
+    alarm::note(tx, &id, "opened on the ledger and unknown to the books; the suspense account pays", now)
+        .await?;
     Ok(channel::find(tx, &id).await?.ok_or_else(|| damaged("channels", id))?)
 }
 

@@ -94,7 +94,11 @@ impl Books {
     ///
     /// # Errors
     /// [`TransferError`].
-    pub async fn transfer(&self, transfer: Transfer<'_>, now: Timestamp) -> Result<Transferred, TransferError> {
+    pub async fn transfer(
+        &self,
+        transfer: Transfer<'_>,
+        now: Timestamp,
+    ) -> Result<Transferred, TransferError> {
         if transfer.amount == Amount::ZERO {
             return Err(TransferError::Nothing);
         }
@@ -121,8 +125,12 @@ impl Books {
             };
         }
         let to_holder = if transfer.direction == Direction::Deposit { micros } else { -micros };
-        let reason =
-            Reason { cause: transfer.direction.cause(), channel: None, reference: transfer.reference, at: now };
+        let reason = Reason {
+            cause: transfer.direction.cause(),
+            channel: None,
+            reference: transfer.reference,
+            at: now,
+        };
         let side = |account: String, micros| Posting { account, bucket: Bucket::Balance, micros };
         let postings = [side(transfer.key.to_string(), to_holder), side(CASH.to_owned(), -to_holder)];
         let entry = post(&mut tx, reason, &postings).await.map_err(|error| match error {

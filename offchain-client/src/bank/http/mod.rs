@@ -154,8 +154,8 @@ fn prove<T: DeserializeOwned>(bank: &Bank, body: Body) -> Result<(ProvenAccount,
         StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge,
         _ => Failure::Body("the body cannot be read".to_owned()),
     })?;
-    let document: Proven<T> =
-        serde_json::from_slice(&body).map_err(|error| Failure::Body(format!("the body is not the document: {error}")))?;
+    let document: Proven<T> = serde_json::from_slice(&body)
+        .map_err(|error| Failure::Body(format!("the body is not the document: {error}")))?;
     let now = bank.clock.now();
     let proven = bank.challenges.redeem(&document.challenge, &document.proof, bank.key(), now)?;
     Ok((proven, document.request))

@@ -1,7 +1,7 @@
 //! The one place where an error becomes an HTTP answer: a safe sentence outside, the whole chain in the log.
 
-use axum::http::{HeaderValue, StatusCode};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lockstep_protocol::refusal::Refusal;
 
@@ -71,7 +71,8 @@ impl IntoResponse for Failure {
         let status = self.status();
         let refusal = if let Self::Refused(refusal) = &self { Some(*refusal) } else { None };
         let problem = Problem {
-            kind: refusal.map_or_else(|| "about:blank".to_owned(), |r| format!("urn:lockstep:refusal:{}", r.name())),
+            kind: refusal
+                .map_or_else(|| "about:blank".to_owned(), |r| format!("urn:lockstep:refusal:{}", r.name())),
             title: refusal.map_or_else(
                 || status.canonical_reason().unwrap_or("error").to_owned(),
                 |r| r.name().to_owned(),

@@ -9,7 +9,9 @@ use lockstep_protocol::units::Reputation;
 use super::super::output::table;
 use super::super::{CliError, Exit, Output};
 use super::{BankArgs, unknown_account};
-use crate::bank::books::{Account, Audit, Direction, MAX_LINES, Statement, Transfer, TransferError, Transferred};
+use crate::bank::books::{
+    Account, Audit, Direction, MAX_LINES, Statement, Transfer, TransferError, Transferred,
+};
 use crate::bank::credentials::{ISSUER_ATTRIBUTE, MAX_RECORDED};
 use crate::party::{Clock, Dollars};
 
@@ -118,12 +120,8 @@ impl AccountVerb {
 impl TransferArgs {
     pub(super) async fn run(self, direction: Direction, out: &Output) -> Result<(), CliError> {
         let books = self.account.bank.books().await?;
-        let transfer = Transfer {
-            key: &self.account.key,
-            direction,
-            amount: self.amount.0,
-            reference: &self.reference,
-        };
+        let transfer =
+            Transfer { key: &self.account.key, direction, amount: self.amount.0, reference: &self.reference };
         let (account, already_done) = match books.transfer(transfer, Clock::system().now()).await? {
             Transferred::Done(account) => (account, false),
             Transferred::AlreadyDone(account) => (account, true),
@@ -176,7 +174,11 @@ impl AttributeArgs {
         out.result(&attributes, |attributes| {
             let mut rows = table(["name", "value", "verified"]);
             for attribute in attributes {
-                rows.add_row([attribute.name.to_string(), attribute.value.to_string(), time(attribute.verified)]);
+                rows.add_row([
+                    attribute.name.to_string(),
+                    attribute.value.to_string(),
+                    time(attribute.verified),
+                ]);
             }
             rows.to_string()
         });

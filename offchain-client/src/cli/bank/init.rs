@@ -96,7 +96,8 @@ impl Init {
             database: &self.database,
         };
         let text = text.to_toml();
-        let config: BankConfig = toml::from_str(&text).map_err(|error| CliError::from_error(Exit::Setup, error))?;
+        let config: BankConfig =
+            toml::from_str(&text).map_err(|error| CliError::from_error(Exit::Setup, error))?;
         // The database must work before the folder becomes a home; whose books they are is written at first use.
         Books::connect(&config.database_url(&home)).await?.close().await;
         home.write_config(&text)?;
@@ -109,7 +110,12 @@ impl Init {
             encrypted: passphrase.is_some(),
         };
         out.result(&made, |made| {
-            format!("bank {}\nhome {}\ncertificate {}", made.bank_key, made.home.display(), made.certificate.display())
+            format!(
+                "bank {}\nhome {}\ncertificate {}",
+                made.bank_key,
+                made.home.display(),
+                made.certificate.display()
+            )
         });
         if passphrase.is_none() {
             out.note("The secret keys are not encrypted: no passphrase was given.");
@@ -121,7 +127,8 @@ impl Init {
 
 fn ledger_id(profile: &Profile) -> Result<LedgerId, CliError> {
     let name = |text: &str| {
-        ShortText::new(text).map_err(|_| CliError::new(Exit::Setup, "a name in the network profile is too long"))
+        ShortText::new(text)
+            .map_err(|_| CliError::new(Exit::Setup, "a name in the network profile is too long"))
     };
     Ok(LedgerId::of(&name(&profile.channel)?, &name(&profile.chaincode)?))
 }

@@ -60,7 +60,8 @@ impl Serve {
         let serving = http::serve(Arc::clone(&bank), listener, tls, stop.clone().cancelled_owned());
         let settling = settling::run(Arc::clone(&bank), ledger, stop.clone().cancelled_owned());
         let mut parts = JoinSet::new();
-        parts.spawn(async { serving.await.map_err(|error| CliError::from_error(Exit::of_io(&error), error)) });
+        parts
+            .spawn(async { serving.await.map_err(|error| CliError::from_error(Exit::of_io(&error), error)) });
         parts.spawn(async { settling.await.map_err(CliError::from) });
         out.result(&Ready { ready: true, address, bank_key: config.bank_key }, |ready| {
             format!("ready https://{} bank {}", ready.address, ready.bank_key)
@@ -81,7 +82,11 @@ impl Serve {
     }
 
     /// Brings log and books together, and checks that the ledger knows the bank as it is configured.
-    async fn start(&self, home: &Home, config: &BankConfig) -> Result<(Arc<Bank>, Arc<dyn Ledger>), CliError> {
+    async fn start(
+        &self,
+        home: &Home,
+        config: &BankConfig,
+    ) -> Result<(Arc<Bank>, Arc<dyn Ledger>), CliError> {
         let secret = secret_key(home, config, &self.passphrase)?;
         let books = open_books(home, config).await?;
         let log = OpeningLog::open(&home.path(&config.opening_log))?;
@@ -97,8 +102,9 @@ impl Serve {
         })?;
         if registration.max_drift() != config.max_drift || *registration.msp_id() != config.organization {
             let what = "the ledger has this bank registered with another drift or organisation";
-            return Err(CliError::new(Exit::Setup, what)
-                .with_hint("set max_drift and organization in config.toml to what `lockstep ledger bank` shows"));
+            return Err(CliError::new(Exit::Setup, what).with_hint(
+                "set max_drift and organization in config.toml to what `lockstep ledger bank` shows",
+            ));
         }
         Ok((Arc::new(bank), Arc::new(ledger)))
     }

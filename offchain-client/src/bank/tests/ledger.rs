@@ -1,0 +1,122 @@
+//! A ledger in memory: the protocol crate's rules over a map, and whatever else a test wants to stand in it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use lockstep_protocol::hash::{ChannelId, LedgerId};
+use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::{
+    BankRegistration, ChannelChange, ChannelRecord, CloseByRelease, Open, RegisterBank,
+};
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::rules::{Changed, Outcome};
+
+use crate::ledger::{
+    ChannelPage, EventStart, HistoryEntry, Ledger, LedgerError, LedgerEvent, LedgerEvents, PageRequest,
+    Party, Submitted, TransactionId,
+};
+
+#[derive(Debug)]
+pub(super) struct TestLedger {
+    id: LedgerId,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: BTreeMap<ChannelId, ChannelRecord>,
+    events: Vec<LedgerEvent>,
+}
+
+impl TestLedger {
+    pub(super) fn new(id: LedgerId) -> Self {
+        Self { id, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(super) fn record(&self, id: ChannelId) -> Option<ChannelRecord> {
+        self.state().records.get(&id).cloned()
+    }
+
+    /// Commits what a rule gave; the event, if there is one.
+    pub(super) fn commit(&self, outcome: Result<Changed, Refusal>) -> Result<Option<LedgerEvent>, Refusal> {
+        match outcome? {
+            Outcome::AlreadyDone(_) => Ok(None),
+            Outcome::Changed(transition) => Ok(Some(self.write(transition.record, transition.change))),
+        }
+    }
+
+    /// Commits anything, as two lying peers can.
+    pub(super) fn write(&self, record: ChannelRecord, change: ChannelChange) -> LedgerEvent {
+        let mut state = self.state();
+        let block = u64::try_from(state.events.len()).unwrap() + 5;
+        let event = LedgerEvent {
+            block,
+            tx_id: TransactionId::new(format!("{block:064x}")),
+            name: change.state.event_name().to_owned(),
+            changes: vec![change],
+        };
+        state.records.insert(record.channel_id(), record);
+        state.events.push(event.clone());
+        event
+    }
+
+    pub(super) fn history(&self) -> Vec<LedgerEvent> {
+        self.state().events.clone()
+    }
+}
+
+fn unused<T>() -> Result<T, LedgerError> {
+    Err(LedgerError::Violation { what: "the bank does not ask for this".to_owned() })
+}
+
+#[async_trait]
+impl Ledger for TestLedger {
+    fn ledger_id(&self) -> LedgerId {
+        self.id
+    }
+
+    async fn register_bank(&self, _: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError> {
+        unused()
+    }
+
+    async fn open(&self, _: &Open) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn close_by_release(&self, _: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {
+        Ok(self.record(id))
+    }
+
+    async fn channels(&self, _: Party, _: PageRequest) -> Result<ChannelPage, LedgerError> {
+        unused()
+    }
+
+    async fn history(&self, _: ChannelId) -> Result<Vec<HistoryEntry>, LedgerError> {
+        unused()
+    }
+
+    async fn bank(&self, _: &PublicKey) -> Result<Option<BankRegistration>, LedgerError> {
+        unused()
+    }
+
+    /// What is there from `from` on, then silence.
+    async fn events(&self, from: EventStart) -> Result<LedgerEvents, LedgerError> {
+        let all = self.state().events.clone();
+        let rest: Vec<_> = match from {
+            EventStart::Block(block) => all.into_iter().filter(|event| event.block >= block).collect(),
+            EventStart::After(last) => all.into_iter().filter(|event| event.block > last.block).collect(),
+            EventStart::Next => Vec::new(),
+        };
+        Ok(futures::stream::iter(rest.into_iter().map(Ok)).chain(futures::stream::pending()).boxed())
+    }
+}

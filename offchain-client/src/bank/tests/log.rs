@@ -1,0 +1,119 @@
+//! The log of openings, and books that are older than it.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use lockstep_protocol::amount::Amount;
+
+use super::world::{World, proven, secret};
+use crate::bank::opening::OpeningError;
+use crate::bank::opening_log::{OpeningLog, OpeningLogError};
+
+const CLIENT: u8 = 1;
+const VENDOR: u8 = 2;
+
+async fn world() -> (World, lockstep_protocol::hash::IdentityRoot) {
+    let world = World::new().await;
+    let identity = world.join(CLIENT).await;
+    world.join(VENDOR).await;
+    world.deposit(CLIENT, 1_000, "cash").await;
+    (world, identity)
+}
+
+#[tokio::test]
+async fn an_opening_stands_in_the_log_before_it_is_answered() {
+    let (world, identity) = world().await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    let log = OpeningLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
+    let logged: Vec<_> = log.read().unwrap().map(Result::unwrap).collect();
+    assert_eq!(logged.len(), 1);
+    assert_eq!((&logged[0].request, &logged[0].opening), (&granted.request, &granted.opening));
+}
+
+#[tokio::test]
+async fn a_crash_between_reserve_and_answer_leaves_the_same_opening_for_the_retry() {
+    let (mut world, identity) = world().await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    // As if the bank had died after the books' transaction: the log lacks the line, the books know that.
+    std::fs::write(world.folder.path().join("openings.jsonl"), "").unwrap();
+    let mut tx = world.bank.books().write().await.unwrap();
+    sqlx::query("UPDATE channels SET logged = 0").execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.restart().await, 0);
+    let again = world.bank.grant(&proven(CLIENT), granted.request.clone()).await.unwrap();
+    assert_eq!(again, granted.opening);
+    let log = OpeningLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
+    assert_eq!(log.read().unwrap().count(), 1);
+    assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(600));
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_keeps_the_signature_in_the_bank() {
+    let (mut world, identity) = world().await;
+    let path = world.folder.path().join("openings.jsonl");
+    Arc::get_mut(&mut world.bank).unwrap().log = OpeningLog::open_read_only(&path);
+    let error = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.err().unwrap();
+    assert!(matches!(error, OpeningError::Log(_)), "{error}");
+    let again = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.err().unwrap();
+    assert!(matches!(again, OpeningError::Log(_)), "{again}");
+    // F stays reserved: freeing it is for the ledger alone. Once there is room the same request is answered.
+    assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(600));
+    world.restart().await;
+    world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(600));
+}
+
+#[tokio::test]
+async fn a_line_that_a_crash_cut_short_is_cut_off_and_a_damaged_one_is_not_passed_over() {
+    let (mut world, identity) = world().await;
+    world.grant((CLIENT, identity), VENDOR, (1, 60), 1).await.unwrap();
+    let path = world.folder.path().join("openings.jsonl");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[..200]).unwrap();
+    world.restart().await;
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+    std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{}\n").unwrap();
+    let log = OpeningLog::open(&path).unwrap();
+    let read: Result<Vec<_>, _> = log.read().unwrap().collect();
+    assert!(matches!(read, Err(OpeningLogError::Damaged { line: 2, .. })));
+}
+
+#[tokio::test]
+async fn books_of_yesterday_learn_what_was_signed_since() {
+    let (mut world, identity) = world().await;
+    let books = world.folder.path().join("books.db");
+    world.bank.books().close().await;
+    let backup = std::fs::read(&books).unwrap();
+    world.restart().await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    let rich = world.grant((CLIENT, identity), VENDOR, (1, 400), 2).await.unwrap();
+    world.bank.books().close().await;
+    std::fs::write(&books, &backup).unwrap();
+    assert_eq!(world.restart().await, 2);
+    assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(1_000));
+    let again = world.bank.grant(&proven(CLIENT), granted.request.clone()).await.unwrap();
+    assert_eq!(again, granted.opening);
+    assert!(world.bank.books().channel(&rich.id()).await.unwrap().is_some());
+    assert_eq!(world.restart().await, 0);
+    assert!(world.bank.books().audit().await.unwrap().adds_up());
+}
+
+#[tokio::test]
+async fn where_the_restored_account_lacks_the_money_suspense_pays_and_an_alarm_says_so() {
+    let (mut world, identity) = world().await;
+    let books = world.folder.path().join("books.db");
+    world.bank.books().close().await;
+    let backup = std::fs::read(&books).unwrap();
+    world.restart().await;
+    world.deposit(CLIENT, 5_000, "lost with the books").await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (1, 5_500), 1).await.unwrap();
+    world.bank.books().close().await;
+    std::fs::write(&books, &backup).unwrap();
+    assert_eq!(world.restart().await, 1);
+    let audit = world.bank.books().audit().await.unwrap();
+    assert!(audit.adds_up(), "{audit:?}");
+    assert_eq!(audit.alarms.len(), 1);
+    assert_eq!(world.bank.books().channel(&granted.id()).await.unwrap().unwrap().account, None);
+    assert_eq!(world.account(CLIENT).await.balance, Amount::from_micros(1_000));
+    assert!(world.bank.books().account(secret(VENDOR).public_key()).await.unwrap().is_some());
+}
