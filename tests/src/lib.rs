@@ -1,7 +1,9 @@
 //! End-to-end tests of lockstep on Hyperledger Fabric and on devnet, the demo, and what both need.
 
 pub mod contract;
+pub mod demo;
 pub mod forge;
+pub mod hostile;
 pub mod observation;
 pub mod process;
 mod runtime;

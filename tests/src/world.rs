@@ -2,14 +2,23 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{self, Daemon, ProcessError};
 use crate::scenario::{Context, Failure, expect_eq};
+
+/// How long a scenario waits for something to become so.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it waits before it asks again.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(50);
 
 /// The three parties. What runs is killed when this is dropped, and the folders are deleted.
 #[derive(Debug)]
@@ -79,7 +88,7 @@ impl World {
     }
 
     fn found_bank(&mut self) -> Result<(), Failure> {
-        self.init(Party::Bank, "BankMSP", &["--listen", "127.0.0.1:0"])?;
+        self.init(Party::Bank, "BankMSP", &["--listen", &free_address()?])?;
         self.json(Party::Bank, &["register"])?;
         self.serve_bank()
     }
@@ -108,7 +117,7 @@ impl World {
     fn found_vendor(&mut self) -> Result<(), Failure> {
         let ca = self.certificate(Party::Bank);
         let bank = self.bank_url.clone();
-        self.init(Party::Vendor, "VendorMSP", &["--bank", &bank, "--bank-ca", &ca, "--listen", "127.0.0.1:0"])?;
+        self.init(Party::Vendor, "VendorMSP", &["--bank", &bank, "--bank-ca", &ca, "--listen", &free_address()?])?;
         self.vendor_key = account_key(&self.json(Party::Vendor, &["account"])?)?;
         self.serve_vendor()
     }
@@ -201,7 +210,8 @@ impl World {
     /// If there is no such account.
     pub fn balance(&self, key: &str) -> Result<Balance, Failure> {
         let account = self.json(Party::Bank, &["account", "show", key])?;
-        let field = |name: &str| micros(&account, name);
+        let account = account.get("account").unwrap_or(&account);
+        let field = |name: &str| micros(account, name);
         Ok(Balance { balance: field("balance")?, reserved: field("reserved")?, withheld: field("withheld")? })
     }
 
@@ -217,6 +227,21 @@ impl World {
         Ok(audit)
     }
 
+    /// Asks again until something is so.
+    ///
+    /// # Errors
+    /// If it is not so in time, or cannot be asked.
+    pub fn until(&self, what: &str, so: impl Fn() -> Result<bool, Failure>) -> Result<(), Failure> {
+        let give_up = Instant::now() + PATIENCE;
+        while !so()? {
+            if Instant::now() >= give_up {
+                return Err(Failure::new(format!("{what}: not within {} s", PATIENCE.as_secs())));
+            }
+            thread::park_timeout(BETWEEN_QUESTIONS);
+        }
+        Ok(())
+    }
+
     /// Stops the daemons as an operator would.
     ///
     /// # Errors
@@ -227,6 +252,18 @@ impl World {
             expect_eq(&format!("the {name} stops when asked to"), daemon.stop(), true)?;
         }
         Ok(())
+    }
+
+    /// Starts a daemon again, where it was before: clients know it by its address.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn restart(&mut self, party: Party) -> Result<(), Failure> {
+        match party {
+            Party::Bank => self.serve_bank(),
+            Party::Vendor => self.serve_vendor(),
+            Party::Client => Err(Failure::new("a client is no daemon")),
+        }
     }
 
     /// Kills a daemon at once.
@@ -282,10 +319,15 @@ pub fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, Failure> {
     value.get(field).and_then(Value::as_str).ok_or_else(|| Failure::new(format!("no text {field} in {value}")))
 }
 
+/// An address that is free now, and the daemon's for its life: clients find it there after a restart.
+fn free_address() -> Result<String, Failure> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.to_string())
+}
+
 fn address(daemon: &Daemon) -> Result<&str, Failure> {
     text(daemon.ready(), "address")
 }
 
 fn account_key(printed: &Value) -> Result<String, Failure> {
-    text(printed, "key").map(ToOwned::to_owned)
+    text(printed, "account_key").map(ToOwned::to_owned)
 }

@@ -4,11 +4,21 @@ mod arguments;
 mod closes;
 mod crowd;
 mod openings;
+mod payments;
+mod settlement;
 
 use crate::scenario::Scenario;
 
 /// Every scenario, in the order in which a reader meets the channel's life.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    [openings::SCENARIOS, closes::SCENARIOS, arguments::SCENARIOS, crowd::SCENARIOS].concat()
+    [
+        settlement::SCENARIOS,
+        openings::SCENARIOS,
+        closes::SCENARIOS,
+        payments::SCENARIOS,
+        arguments::SCENARIOS,
+        crowd::SCENARIOS,
+    ]
+    .concat()
 }
