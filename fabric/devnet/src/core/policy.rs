@@ -62,7 +62,7 @@ pub enum Policy {
     /// A signature of somebody in this role.
     SignedBy(Principal),
     /// So many of the inner policies, each with signatures of its own.
-    OutOf(usize, Vec<Policy>),
+    OutOf(usize, Vec<Self>),
 }
 
 /// What is wrong with a policy expression.
@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
             inner.push(self.policy(depth + 1)?);
         }
         self.token(')', "a closing parenthesis")?;
-        let count = count.unwrap_or(if name == "and" { inner.len() } else { 1 });
+        let count = count.unwrap_or_else(|| if name == "and" { inner.len() } else { 1 });
         if count == 0 || count > inner.len() {
             return Err(PolicyError::Count(count, inner.len()));
         }

@@ -63,7 +63,7 @@ impl RangeQuery {
     /// What was read, for the read set.
     pub(crate) fn into_info(self) -> RangeQueryInfo {
         let reads_info =
-            (!self.reads.is_empty()).then(|| ReadsInfo::RawReads(QueryReads { kv_reads: self.reads }));
+            (!self.reads.is_empty()).then_some(ReadsInfo::RawReads(QueryReads { kv_reads: self.reads }));
         RangeQueryInfo {
             start_key: self.start_key,
             end_key: self.seen_end,

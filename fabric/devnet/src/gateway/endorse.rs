@@ -82,7 +82,7 @@ async fn plan_by_policy(
     };
     let organisations: Vec<String> = endorsers.iter().map(|endorser| endorser.msp_id.clone()).collect();
     let mut layouts = definition.policy.layouts(&organisations);
-    let Some(first) = local.or(endorsers.first()) else {
+    let Some(first) = local.or_else(|| endorsers.first()) else {
         return Err(no_plan("required chaincodes are not installed on sufficient peers".into()));
     };
     layouts.sort_by_key(|layout| !layout.contains(&first.msp_id));

@@ -62,7 +62,7 @@ impl BroadcastError {
 pub(crate) fn check(envelope: &Envelope, channel: &Channel) -> Result<(), BroadcastError> {
     let malformed = BroadcastError::Malformed;
     let payload = Payload::decode(envelope.payload.as_slice()).map_err(|_| malformed("no payload"))?;
-    let header = payload.header.ok_or(malformed("header not set"))?;
+    let header = payload.header.ok_or_else(|| malformed("header not set"))?;
     let channel_header = ChannelHeader::decode(header.channel_header.as_slice())
         .map_err(|_| malformed("no channel header"))?;
     if channel_header.channel_id != channel.name {

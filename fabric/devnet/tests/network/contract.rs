@@ -42,18 +42,7 @@ impl Register {
                 stub.delete(key).await?;
                 Response::success([])
             }
-            ["Increment", key] => {
-                let old =
-                    stub.get(key).await?.map_or(0, |old| String::from_utf8(old).unwrap().parse().unwrap());
-                let new: u64 = old + 1;
-                stub.put(key, new.to_string()).await?;
-                // Own writes are not seen.
-                assert_eq!(
-                    stub.get(key).await?.map_or(0, |old| String::from_utf8(old).unwrap().parse().unwrap()),
-                    old
-                );
-                Response::success(new.to_string())
-            }
+            ["Increment", key] => increment(stub, key).await?,
             ["Count", start, end, key] => {
                 let count = stub.range(start, end).await?.collect().await?.len();
                 stub.put(key, count.to_string()).await?;
@@ -72,7 +61,7 @@ impl Register {
             ["History", key] => {
                 let changes = stub.history(key).await?.collect().await?;
                 let values = changes.into_iter().map(|change| {
-                    change.value.map_or("-".to_owned(), |value| String::from_utf8(value).unwrap())
+                    change.value.map_or_else(|| "-".to_owned(), |value| String::from_utf8(value).unwrap())
                 });
                 Response::success(values.collect::<Vec<_>>().join(","))
             }
@@ -98,4 +87,15 @@ impl Register {
             _ => Response::error("no such function"),
         })
     }
+}
+
+async fn increment(stub: &Stub, key: &str) -> Result<Response, LedgerError> {
+    let number = |value: Option<Vec<u8>>| -> u64 {
+        value.map_or(0, |value| String::from_utf8(value).unwrap().parse().unwrap())
+    };
+    let old = number(stub.get(key).await?);
+    stub.put(key, (old + 1).to_string()).await?;
+    // Own writes are not seen.
+    assert_eq!(number(stub.get(key).await?), old);
+    Ok(Response::success((old + 1).to_string()))
 }

@@ -1,4 +1,5 @@
 //! A whole network in one process: devnet, three chaincode processes on the shim, clients on the gateway library.
+#![cfg(test)]
 
 mod contract;
 mod events;

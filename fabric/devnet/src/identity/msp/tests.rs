@@ -66,7 +66,10 @@ fn strangers_are_refused() {
     let foreign = generate::organisation(elsewhere.path(), "bank.test").unwrap();
     let signer = user(&foreign, "BankMSP", "User1");
     let refused = msps.identify(signer.identity()).unwrap_err();
-    assert!(matches!(refused, IdentityError::Invalid { source: CertificateError::Issuer, .. }), "{refused:?}");
+    assert!(
+        matches!(refused, IdentityError::Invalid { source: CertificateError::Issuer, .. }),
+        "{refused:?}"
+    );
     let signer = user(&files, "OtherMSP", "User1");
     assert_eq!(msps.identify(signer.identity()).unwrap_err(), IdentityError::UnknownMsp("OtherMSP".into()));
     // A TLS certificate is from another authority.
