@@ -4,6 +4,8 @@
 //! the shim's example chaincode on a network made for the test. Whatever our messages left out would be missing when a
 //! part of it is encoded again.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
+
 use hlf_proto::common::{
     Block, BlockMetadataIndex, ChannelHeader, Envelope, Header, HeaderType, Metadata, OrdererBlockMetadata,
     Payload, SignatureHeader,

@@ -6,7 +6,7 @@ use crate::{Response, Stub};
 
 /// A chaincode.
 ///
-/// Most are written with [`#[contract]`](crate::contract) instead, which implements this. One value serves all peers and
+/// Most are written with [`#[contract]`](macro@crate::contract) instead, which implements this. One value serves all peers and
 /// all transactions at once, so it keeps nothing from one call to the next that the ledger should keep.
 ///
 /// ```

@@ -14,7 +14,7 @@ pub struct ServerConfig {
     pub package_id: String,
     /// `None` serves in the clear.
     pub tls: Option<TlsConfig>,
-    /// Transactions that run at once, for each peer; more of them wait.
+    /// Transactions that run at once, for each peer; more of them wait. 0 is taken for 1.
     pub max_transactions: usize,
     /// How long running transactions may take to end on shutdown.
     pub drain_timeout: Duration,

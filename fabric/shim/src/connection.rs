@@ -159,7 +159,7 @@ pub(crate) async fn answer<C: Chaincode>(
         tracing::error!("the chaincode panicked");
         return Ending { response: Response::error(PANICKED), event: None };
     };
-    tracing::debug!(status = response.status(), message = response.message(), "answered");
+    tracing::debug!(status = response.status(), text = response.message(), "answered");
     Ending { event: stub.take_event(), response }
 }
 

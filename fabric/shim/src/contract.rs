@@ -80,7 +80,7 @@ pub enum CallError {
     },
 }
 
-/// A set of functions that clients call by name. Written with [`#[contract]`](crate::contract); every contract is a
+/// A set of functions that clients call by name. Written with [`#[contract]`](macro@crate::contract); every contract is a
 /// [`Chaincode`].
 pub trait Contract: Send + Sync + 'static {
     /// The contract's name. Clients may put it before a function's name, with a colon between.

@@ -69,7 +69,7 @@ pub async fn serve<C: Chaincode>(
     let service = Service {
         chaincode: Arc::new(chaincode),
         package_id: config.package_id.into(),
-        limits: Limits { transactions: config.max_transactions, message_bytes: MESSAGE_BYTES },
+        limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
         stop: stop.clone(),
     };
     let service = ChaincodeServer::new(service)

@@ -173,6 +173,23 @@ async fn large_values_pass_both_ways() {
 }
 
 #[tokio::test]
+async fn a_peer_that_never_reads_holds_up_nobody_else() {
+    let mut server = TestServer::start_with(|config| config.drain_timeout = Duration::from_millis(50)).await;
+    let deaf = server.connect().await;
+    // More than the server keeps for a peer and than HTTP/2 has under way.
+    let large = "x".repeat(100_000);
+    for number in 0..200 {
+        deaf.call(&format!("t{number}"), &["put", "k", &large]).await;
+    }
+    let mut peer = server.connect().await;
+    peer.call("t1", &["put", "k", "v"]).await;
+    assert_eq!(peer.answers(&mut BTreeMap::new(), 1).await["t1"].0, 200);
+    server.shut_down();
+    server.stopped().await;
+    drop(deaf);
+}
+
+#[tokio::test]
 async fn shutdown_under_load_drains() {
     const TRANSACTIONS: usize = 20;
     let mut server = TestServer::start().await;
