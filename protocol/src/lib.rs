@@ -14,9 +14,21 @@
 //! | the wallet's secrets | [`wallet_seed::WalletSeed`] gives each channel its payment key and its [`token_chain::TokenChain`] |
 //! | an opening | [`opening`]: client [`opening::SignedRequest::sign`] → bank `verify` → [`opening::VerifiedRequest::opening`] → [`opening::SignedOpening::sign`] → client [`opening::OpeningRequest::check_answer`] |
 //! | payments on the wire | [`payment`]: [`payment::PaymentRecord`], [`payment::Batch`], [`payment::Ack`]; in journals [`payment::Payment`], [`payment::Head`] |
+//! | the client's side | [`payer`]: [`payer::Paying`] (`resume`, `pay`, `reconcile`, `release`) → [`payer::Released`] |
+//! | the vendor's side | [`payee`]: [`payee::Receiving`] (`take`, `resume`, `accept`, `close`) → [`payee::Closing`] (`asks_for`, `released`) → [`payee::Settling`] or [`payee::Claiming`] |
+//! | unlocking | [`release::Walk`] from σ_n down to σ₀, giving [`receipt::Receipt`]s or a [`fraud::FraudProof`]; [`transcript::Transcript`] checks receipts forward |
 //! | the ledger's documents | [`ledger`]: commands ([`ledger::decode_command`]), [`ledger::ChannelRecord`], [`ledger::BankRegistration`], [`ledger::ChannelChange`] |
 //! | the ledger's rules | [`rules`]: one pure function for each command, giving [`rules::Outcome`] or a [`Refusal`] |
+//! | the bank's books | [`posting`]: [`posting::movements`] of a change, after [`posting::recheck`] of what the record keeps |
+//! | the paper's security games | [`game`]: Algorithms 1 and 2 against several adversaries |
 //! | refusals | [`Refusal`]: number, name, sentence; `LS<number> <name>: <sentence>`, and [`Refusal::find_in`] |
+//!
+//! # Who saves what, and when
+//!
+//! A payer saves a [`payment::Payment`] before it sends it; a payee before it acknowledges it, and both restart from the
+//! [`payment::Head`] of their journal. Presignatures, which [Spec §2] allows, are left out: every signature is RFC 6979's.
+//!
+//! The hash of an opening, a payment or a statement is made in one place, beside the type that it is of.
 
 pub mod account;
 pub mod amount;

@@ -9,6 +9,8 @@
 //! poisoned before it does anything else. Nothing here is secret in a [`Head`]: a role restarts from the wallet's seed, the record,
 //! and the head of its journal, because RFC 6979 gives the same σ_n again.
 
+use std::fmt;
+
 use crate::amount::PAYMENT_LIMIT;
 use crate::hash::ChannelId;
 use crate::key::SecretKey;
@@ -74,8 +76,7 @@ pub struct Poisoned {
     pub vendor: Ack,
 }
 
-/// The phase in which payments are made.
-#[derive(Debug)]
+/// The phase in which payments are made. Prints without its secrets: key, tokens and σ_n.
 pub struct Paying {
     opening: Opening,
     key: SecretKey,
@@ -208,6 +209,12 @@ impl Paying {
         let signature =
             if *vendor == self.head.ack() { self.signature } else { self.key.sign(&vendor.tx.as_digest()) };
         Ok(Released { last: *vendor, signature })
+    }
+}
+
+impl fmt::Debug for Paying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paying").field("head", &self.head).finish_non_exhaustive()
     }
 }
 

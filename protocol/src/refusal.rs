@@ -152,7 +152,7 @@ refusals! {
     711 TimeAhead "time_ahead" "The payment is dated too far ahead of the vendor's clock." => RetryLater;
     712 ExpiryNear "expiry_near" "The channel expires too soon for another payment." => Over;
     713 ChannelNotSeen "channel_not_seen" "The vendor's peer does not show the channel yet." => RetryLater;
-    714 PriceBelowTerms "price_below_terms" "The unit price is not the one that the vendor asks." => Over;
+    714 PriceBelowTerms "price_below_terms" "The unit price is below what the vendor asks." => Over;
     715 LifeOutsideTerms "life_outside_terms" "The channel's life is not within the vendor's terms." => Over;
     716 DriftAboveTerms "drift_above_terms" "The bank's drift is more than the vendor takes." => Over;
     717 BankNotPinned "bank_not_pinned" "The vendor does not trust this bank's key." => Over;
@@ -164,6 +164,7 @@ refusals! {
     723 MalformedMessage "malformed_message" "The message is not one of this protocol." => Over;
     724 VendorClockOff "vendor_clock_off" "The vendor's clock is too far off the ledger's." => Over;
     725 NothingToRelease "nothing_to_release" "No payment was made, so there is nothing to release." => Over;
+    726 PriceAboveTerms "price_above_terms" "The unit price is above what the vendor takes." => Over;
 }
 
 impl Refusal {

@@ -10,6 +10,8 @@ mod draw;
 mod inputs;
 #[path = "../examples/check_vectors/leaves.rs"]
 mod leaves;
+#[path = "../examples/check_vectors/payments.rs"]
+mod payments;
 
 use serde_json::Value;
 

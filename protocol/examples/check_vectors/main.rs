@@ -5,6 +5,7 @@ mod checker;
 mod draw;
 mod inputs;
 mod leaves;
+mod payments;
 
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;

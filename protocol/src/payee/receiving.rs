@@ -44,7 +44,7 @@ impl Receiving {
     /// Takes a channel that the vendor's own peer shows.
     ///
     /// # Errors
-    /// [`Refusal::NotOpenOnLedger`], [`Refusal::BadBankSignature`], or the term (714–718) that is not met.
+    /// [`Refusal::NotOpenOnLedger`], [`Refusal::BadBankSignature`], or the refusal of the term that is not met (714–718, 726).
     pub fn take(record: &ChannelRecord, terms: VendorTerms, now: Timestamp) -> Result<Self, Refusal> {
         if record.state() != ChannelState::Open {
             return Err(Refusal::NotOpenOnLedger);

@@ -68,8 +68,11 @@ impl VendorTerms {
         if terms.vendor_key != self.vendor_key {
             return Err(Refusal::OtherVendor);
         }
-        if terms.unit_price < self.least_price || terms.unit_price > self.highest_price {
+        if terms.unit_price < self.least_price {
             return Err(Refusal::PriceBelowTerms);
+        }
+        if terms.unit_price > self.highest_price {
+            return Err(Refusal::PriceAboveTerms);
         }
         if record.max_drift() > self.largest_drift {
             return Err(Refusal::DriftAboveTerms);

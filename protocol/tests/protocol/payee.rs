@@ -165,7 +165,7 @@ fn channels_that_miss_the_terms_are_not_taken() {
     );
     assert_eq!(
         take(&scene, &open, |t| t.highest_price = Amount::from_micros(9_999)),
-        Refusal::PriceBelowTerms
+        Refusal::PriceAboveTerms
     );
     assert_eq!(
         take(&scene, &open, |t| t.largest_drift = MaxDrift::from_millis(DRIFT - 1).unwrap()),

@@ -116,3 +116,18 @@ fn a_release_is_for_the_vendors_last_payment() {
     let other = Ack { tx: TxHash::from_bytes([1; 32]), ..payments[4].ack() };
     assert!(paying().release(&other, None).is_err());
 }
+
+#[test]
+fn no_secret_is_printed() {
+    let scene = Scene::new();
+    let mut paying = scene.paying();
+    let payment = paying.pay(units(1), Memo::default(), at(OPENED)).unwrap();
+    let printed = format!("{paying:?} {:?} {:?}", scene.seed, scene.client);
+    let secrets = [
+        scene.client.sign(&payment.tx().as_digest()).to_string(),
+        scene.token(2).to_string(),
+        hex::encode(scene.client.dangerous_to_bytes().as_ref()),
+        hex::encode(scene.seed.dangerous_as_bytes()),
+    ];
+    assert!(secrets.iter().all(|secret| !printed.contains(secret)), "{printed}");
+}
