@@ -17,7 +17,7 @@ use crate::vendor::{ConfigError, ServeError, VendorConfig};
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Make a vendor: its keys, its certificate, its configuration
-    Init(init::Init),
+    Init(Box<init::Init>),
     /// Open the account at the bank, or find it, and take a fresh credential
     Account(AccountArgs),
     /// Take payments, unlock and close what is released, until stopped

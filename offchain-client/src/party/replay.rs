@@ -31,6 +31,9 @@ pub fn decode_note<T: DeserializeOwned>(text: &str) -> Result<T, DamagedRow> {
 }
 
 /// A head as the journal holds it.
+///
+/// # Panics
+/// Never: a head has a JSON form.
 #[must_use]
 pub fn encode_head(head: &Head) -> Vec<u8> {
     serde_json::to_vec(head).expect("numbers and hexadecimal texts always have a JSON form")

@@ -180,6 +180,10 @@ impl NewVendor {
     /// The commented configuration file.
     #[must_use]
     pub fn to_toml(&self) -> String {
+        [self.head(), self.terms(), self.timing_and_limits()].concat()
+    }
+
+    fn head(&self) -> String {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         format!(
             r#"# Configuration of a lockstep vendor. `lockstep vendor serve` reads it at its start.
@@ -195,7 +199,19 @@ listen = {listen}
 url = {url}
 certificate = {certificate}
 key = "{key}"
+"#,
+            profile = quoted(&self.profile.display().to_string()),
+            organization = quoted(&self.organization),
+            listen = quoted(&self.listen.to_string()),
+            url = quoted(&self.bank.url),
+            certificate = quoted(&self.bank.certificate.display().to_string()),
+            key = self.bank.key,
+        )
+    }
 
+    fn terms(&self) -> String {
+        format!(
+            r#"
 # A channel is taken only if it meets these. Prices are dollars for one unit.
 [terms]
 lowest_price = "{lowest_price}"
@@ -211,7 +227,20 @@ clock_tolerance = "{clock_tolerance}"
 largest_drift = "{largest_drift}"
 # Keys of more banks whose openings are taken.
 other_banks = []
+"#,
+            lowest_price = self.lowest_price,
+            highest_price = self.highest_price,
+            shortest_life = self.shortest_life,
+            longest_life = self.longest_life,
+            largest_k = self.largest_k,
+            clock_tolerance = self.clock_tolerance,
+            largest_drift = self.largest_drift,
+        )
+    }
 
+    fn timing_and_limits(&self) -> String {
+        format!(
+            r#"
 [timing]
 # The longest that the ledger takes from endorsement to commit (L).
 commit_bound = "{commit_bound}"
@@ -226,19 +255,6 @@ streams = 256
 # Payments in one batch, 512 at most.
 batch_payments = {batch}
 "#,
-            profile = quoted(&self.profile.display().to_string()),
-            organization = quoted(&self.organization),
-            listen = quoted(&self.listen.to_string()),
-            url = quoted(&self.bank.url),
-            certificate = quoted(&self.bank.certificate.display().to_string()),
-            key = self.bank.key,
-            lowest_price = self.lowest_price,
-            highest_price = self.highest_price,
-            shortest_life = self.shortest_life,
-            longest_life = self.longest_life,
-            largest_k = self.largest_k,
-            clock_tolerance = self.clock_tolerance,
-            largest_drift = self.largest_drift,
             commit_bound = self.commit_bound,
             release_wait = self.release_wait,
             batch = BatchBounds::DEFAULT.payments,

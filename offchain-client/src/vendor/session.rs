@@ -214,7 +214,7 @@ impl Session {
                     return Ok(());
                 }
                 message = next(&mut self.incoming), if driver.pending() < IN_FLIGHT => message,
-                () = view.keep_fresh() => continue,
+                _ = view.keep_fresh() => continue,
             };
             match message {
                 Ok(ToVendor::Batch(bytes)) => {

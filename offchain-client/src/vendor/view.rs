@@ -41,47 +41,46 @@ impl View {
         Self { ledger, clock, channel, bank, oldest, seen: None, looking: None, next_look: Instant::now() }
     }
 
-    /// Keeps the view fresh; to be polled beside everything else. Resolves when a look has ended; may be cancelled.
-    pub(super) async fn keep_fresh(&mut self) {
+    /// Keeps the view fresh; to be polled beside everything else. Resolves when a look has ended, with what it showed; may be
+    /// cancelled.
+    pub(super) async fn keep_fresh(&mut self) -> Option<Look> {
         if self.looking.is_none() {
             tokio::time::sleep_until(self.next_look).await;
+        }
+        let looking = self.looking.get_or_insert_with(|| {
             let (ledger, clock) = (Arc::clone(&self.ledger), self.clock.clone());
-            self.looking = Some(tokio::spawn(look(ledger, clock, self.channel, self.bank)));
-        }
-        if let Some(looking) = &mut self.looking {
-            let looked = looking.await;
-            self.looking = None;
-            match looked {
-                Ok(Ok(look)) => self.seen = Some(look),
-                Ok(Err(error)) => tracing::warn!(channel = %self.channel, %error, "the ledger was not read"),
-                Err(error) => {
-                    tracing::error!(channel = %self.channel, %error, "a look at the ledger was lost")
-                }
+            tokio::spawn(look(ledger, clock, self.channel, self.bank))
+        });
+        let looked = looking.await;
+        self.looking = None;
+        // Twice as often as the view grows too old, so that one failed look costs nothing.
+        self.next_look = Instant::now() + self.oldest / 2;
+        match looked {
+            Ok(Ok(look)) => {
+                self.seen = Some(look);
+                return Some(look);
             }
-            // Twice as often as the view grows too old, so that one failed look costs nothing.
-            self.next_look = Instant::now() + self.oldest / 2;
+            Ok(Err(error)) => tracing::warn!(channel = %self.channel, %error, "the ledger was not read"),
+            Err(error) => tracing::error!(channel = %self.channel, %error, "a look at the ledger was lost"),
         }
+        None
     }
 
-    /// The view by which payments are judged; waits for one look if the last one is too old.
+    /// The view by which payments are judged; looks if the last view is too old, or was a refusal.
     ///
     /// # Errors
     /// The ledger refuses this vendor's clock, or has not answered for too long.
     pub(super) async fn current(&mut self) -> Look {
-        if self.fresh().is_none() {
-            self.next_look = Instant::now();
-            self.keep_fresh().await;
+        if let Some(view) = self.fresh() {
+            return Ok(view);
         }
-        self.fresh().unwrap_or(Err(Refusal::LedgerViewStale))
+        self.next_look = Instant::now();
+        self.keep_fresh().await.unwrap_or(Err(Refusal::LedgerViewStale))
     }
 
-    fn fresh(&self) -> Option<Look> {
-        let now = self.clock.now();
-        self.seen.filter(|look| match look {
-            Ok(view) => view.seen.checked_add(self.oldest).is_none_or(|end| end >= now),
-            // A wrong clock may have been set right: look again.
-            Err(_) => false,
-        })
+    fn fresh(&self) -> Option<LedgerView> {
+        let (now, view) = (self.clock.now(), self.seen?.ok()?);
+        view.seen.checked_add(self.oldest).is_none_or(|end| end >= now).then_some(view)
     }
 }
 

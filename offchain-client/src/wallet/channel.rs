@@ -104,7 +104,7 @@ impl Wallet {
         let own = self.own_payment(&head, &last).await?;
         let machine = match Machine::new(paying).reconcile(&last, own.as_ref()) {
             Ok(machine) => machine,
-            Err(stop) => return Err(self.stop(stop).await),
+            Err(stop) => return Err(self.stop(*stop).await),
         };
         let mut session = Session { machine, line, acknowledged: last, closing };
         if !closing {
@@ -114,12 +114,17 @@ impl Wallet {
     }
 
     /// Connects, and waits a little for a vendor that does not see the channel yet: its peer may be some blocks behind.
-    async fn connect(&self, facts: &Facts, channel: ChannelId) -> Result<(Line, Welcome), WalletError> {
+    pub(super) async fn connect(
+        &self,
+        facts: &Facts,
+        channel: ChannelId,
+    ) -> Result<(Line, Welcome), WalletError> {
         let certificate = self.folder.join(&facts.vendor.certificate);
+        let url = self.moved_to.as_ref().unwrap_or(&facts.vendor.url);
         let give_up = Instant::now() + PEER_BEHIND;
         let mut pause = FIRST_PAUSE;
         loop {
-            match Line::connect(&facts.vendor.url, &certificate, channel).await {
+            match Line::connect(url, &certificate, channel).await {
                 Err(LineError::Refused(refused)) if !refused.over && Instant::now() < give_up => {
                     tracing::debug!(%refused, "the vendor is asked again");
                     tokio::time::sleep(pause).await;

@@ -74,8 +74,8 @@ impl Machine {
     ///
     /// # Errors
     /// [`Stop`]: the channel is to be marked, and nothing is ever signed on it again.
-    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Stop> {
-        self.paying.reconcile(vendor, journal).map(Self::new).map_err(Stop::of)
+    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Box<Stop>> {
+        self.paying.reconcile(vendor, journal).map(Self::new).map_err(|poisoned| Box::new(Stop::of(poisoned)))
     }
 
     /// Releases the vendor's last payment: nothing is paid any more [Spec §7].
@@ -86,9 +86,10 @@ impl Machine {
         self,
         vendor: &Ack,
         journal: Option<&Payment>,
-    ) -> Result<(Released, Effects<ToVendor>), Stop> {
+    ) -> Result<(Released, Effects<ToVendor>), Box<Stop>> {
         let channel = self.paying.head().channel();
-        let released = self.paying.release(vendor, journal).map_err(Stop::of)?;
+        let released =
+            self.paying.release(vendor, journal).map_err(|poisoned| Box::new(Stop::of(poisoned)))?;
         let ending = Ending { released: Some((&released).into()), ..Ending::default() };
         let advance = Advance {
             ending: Some(replay::encode_note(&ending)),

@@ -50,6 +50,8 @@ pub struct Wallet {
     clock: Clock,
     /// To which the vendors' certificate files are relative.
     folder: PathBuf,
+    /// Where the vendor is now, if it has moved since the channel was opened.
+    moved_to: Option<String>,
 }
 
 impl Wallet {
@@ -63,7 +65,13 @@ impl Wallet {
         clock: Clock,
         folder: PathBuf,
     ) -> Self {
-        Self { journal, ledger, seed: Arc::new(seed), payments, clock, folder }
+        Self { journal, ledger, seed: Arc::new(seed), payments, clock, folder, moved_to: None }
+    }
+
+    /// Looks for the vendor at another address than the one at which its channel was opened. Its certificate stays the pinned one.
+    #[must_use]
+    pub fn with_vendor_at(self, url: Option<String>) -> Self {
+        Self { moved_to: url, ..self }
     }
 
     /// The journal.

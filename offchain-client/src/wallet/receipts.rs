@@ -39,7 +39,7 @@ impl Wallet {
         let (stored, facts) = self.stored(channel).await?;
         let mut transcript = Transcript::begin(&facts.given).map_err(AuditError::Opening)?;
         while transcript.number() < stored.n {
-            let next = transcript.number().next().ok_or(WalletError::from(replay::DamagedRow))?;
+            let next = transcript.number().next().ok_or_else(|| WalletError::from(replay::DamagedRow))?;
             let payments = self.row(channel, next).await?;
             let key = self.seed.payment_key(&facts.given.opening().terms().nonce);
             let added = tokio::task::spawn_blocking(move || add_all(transcript, &payments, &key));

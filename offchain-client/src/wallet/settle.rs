@@ -82,7 +82,7 @@ impl Wallet {
         let own = self.own_payment(&head, &acknowledged).await?;
         let (released, effects) = match machine.release(&acknowledged, own.as_ref()) {
             Ok(released) => released,
-            Err(stop) => return Err(self.stop(stop).await),
+            Err(stop) => return Err(self.stop(*stop).await),
         };
         let mut driver = Driver::new(std::sync::Arc::clone(&self.journal), line.sender());
         driver.start(effects).await?;
@@ -98,8 +98,7 @@ impl Wallet {
     ) -> Result<(Line, payer::Released), WalletError> {
         let ending: Ending = replay::decode_note(&stored.ending)?;
         let released: payer::Released = ending.released.ok_or(replay::DamagedRow)?.into();
-        let certificate = self.folder.join(&facts.vendor.certificate);
-        let (line, welcome) = Line::connect(&facts.vendor.url, &certificate, stored.channel).await?;
+        let (line, welcome) = self.connect(facts, stored.channel).await?;
         let head: Head = replay::decode_head(&stored.head)?;
         if welcome.last != *released.last() {
             // Another of our payments, or none of ours: either way σ of no second payment leaves this wallet.

@@ -138,6 +138,7 @@ async fn a_channel_from_registration_to_close() {
     let registered_at = registration(&world).await;
     let checkpoint = life_of_a_channel(&world, registered_at).await;
     a_crowd(&world, checkpoint).await;
+    all_at_once(&world).await;
 }
 
 async fn registration(world: &World) -> u64 {
@@ -217,6 +218,17 @@ async fn a_crowd(world: &World, checkpoint: EventCheckpoint) {
         }
     }
     assert_eq!(listed(world).await.len(), CROWD + 1);
+}
+
+/// One opening submitted by all three at the same time: whoever loses proposes again, and finds it done.
+async fn all_at_once(world: &World) {
+    let channel = world.channel();
+    let submitters = [&world.admin, &world.client, &world.vendor, &world.client, &world.vendor];
+    let opened = future::try_join_all(submitters.map(|ledger| ledger.open(&channel.open))).await.unwrap();
+    let blocks: BTreeSet<u64> = opened.iter().map(|submitted| submitted.block).collect();
+    eprintln!("one opening submitted {} times at once: committed in blocks {blocks:?}", opened.len());
+    assert!(opened.windows(2).all(|pair| pair[0].record.opening() == pair[1].record.opening()));
+    assert_eq!(world.vendor.history(channel.open.channel_id()).await.unwrap().len(), 1);
 }
 
 /// All channels of the vendor, page by page.

@@ -1,6 +1,8 @@
 //! The ledger port over a gateway: against a network where `LOCKSTEP_LEDGER_PROFILE` names the profile of one on which the
-//! contract is deployed, and without any network for what happens then.
+//! contract is deployed, against a peer that follows a script, and against none.
 #![cfg(test)]
 
 mod live;
+mod scripted;
+mod stages;
 mod unreachable;

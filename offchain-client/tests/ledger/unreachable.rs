@@ -25,12 +25,17 @@ server_name = "peer0.bank.lockstep.test"
 tls_ca = "user.pem"
 "#;
 
-/// A profile whose peer is at this port.
-fn profile(folder: &Path, port: u16) -> Profile {
+/// Puts a certificate and its key into a folder, as `user.pem` and `user.key`.
+pub(crate) fn identity(folder: &Path) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     std::fs::write(folder.join("user.pem"), certificate.pem()).unwrap();
     std::fs::write(folder.join("user.key"), key.serialize_pem()).unwrap();
+}
+
+/// A profile whose peer is at this port.
+fn profile(folder: &Path, port: u16) -> Profile {
+    identity(folder);
     let path = folder.join("profile.toml");
     std::fs::write(&path, PROFILE.replace("PORT", &port.to_string())).unwrap();
     Profile::read(&path).unwrap()

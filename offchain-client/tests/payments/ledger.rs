@@ -12,7 +12,9 @@ use lockstep::ledger::{
 use lockstep::party::Clock;
 use lockstep_protocol::hash::{ChannelId, LedgerId, ShortText};
 use lockstep_protocol::key::PublicKey;
-use lockstep_protocol::ledger::{BankRegistration, ChannelRecord, CloseByRelease, Open, Refund, RegisterBank};
+use lockstep_protocol::ledger::{
+    BankRegistration, ChannelRecord, CloseByRelease, Open, Refund, RegisterBank,
+};
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
 
@@ -101,7 +103,10 @@ impl Ledger for MemLedger {
         LedgerId::of(&ShortText::new("payments").unwrap(), &ShortText::new("lockstep").unwrap())
     }
 
-    async fn register_bank(&self, command: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError> {
+    async fn register_bank(
+        &self,
+        command: &RegisterBank,
+    ) -> Result<Submitted<BankRegistration>, LedgerError> {
         self.up()?;
         let submitter = Submitter { msp_id: command.msp_id().clone(), is_admin: true };
         let mut state = self.state.lock().unwrap();
@@ -124,7 +129,10 @@ impl Ledger for MemLedger {
         state.apply(changed)
     }
 
-    async fn close_by_release(&self, command: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_release(
+        &self,
+        command: &CloseByRelease,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         self.up()?;
         let mut state = self.state.lock().unwrap();
         let stored = state.channels.get(&command.channel_id()).cloned();

@@ -1,4 +1,5 @@
 //! Wallet and vendor over real TLS with real journals; the ledger alone is a stand-in, which runs the protocol's own rules.
+#![cfg(test)]
 
 mod crash;
 mod happy;

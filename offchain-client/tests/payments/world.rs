@@ -42,7 +42,9 @@ impl Hands {
 
     pub(crate) fn clock(&self) -> Clock {
         let (ahead, system) = (Arc::clone(&self.0), Clock::system());
-        Clock::new(move || system.now().checked_add(Duration::from_millis(ahead.load(Ordering::SeqCst))).unwrap())
+        Clock::new(move || {
+            system.now().checked_add(Duration::from_millis(ahead.load(Ordering::SeqCst))).unwrap()
+        })
     }
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct RunningVendor {
     task: JoinHandle<Result<(), ServeError>>,
 }
 
-const SEED: [u8; 32] = [7; 32];
+pub(crate) const SEED: [u8; 32] = [7; 32];
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 impl World {
@@ -132,7 +134,8 @@ impl World {
             Presence { organization: "VendorMSP".to_owned(), batch: BatchBounds::DEFAULT, streams: 16 };
         let key = SecretKey::from_bytes(&self.vendor_key.dangerous_to_bytes()).unwrap();
         let ledger: Arc<dyn Ledger> = Arc::<MemLedger>::clone(&self.ledger);
-        let vendor = Vendor::new(journal, ledger, key, self.rules.clone(), presence, self.vendor_hands.clock());
+        let vendor =
+            Vendor::new(journal, ledger, key, self.rules.clone(), presence, self.vendor_hands.clock());
         let stop = CancellationToken::new();
         let config = identity.server_config(tls::ALPN_GRPC).unwrap();
         let task = tokio::spawn(vendor.serve(listener, config, stop.clone()));

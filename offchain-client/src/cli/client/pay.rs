@@ -24,6 +24,9 @@ pub struct Pay {
     wallet: WalletArgs,
     /// The channel's id
     channel: ChannelId,
+    /// Where the vendor is now, if it has moved: https://host:port
+    #[arg(long, value_name = "URL")]
+    vendor: Option<String>,
     /// How many payments
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
@@ -71,11 +74,10 @@ impl Pay {
             memo,
             pace: self.rate.map_or(Pace::Unbounded, Pace::PerSecond),
         };
-        let open = self.wallet.open().await?;
+        let wallet = self.wallet.open().await?.wallet.with_vendor_at(self.vendor.clone());
         let bar = out.progress(self.count.into(), "paying");
         let through = AtomicU32::new(0);
-        let outcome = open
-            .wallet
+        let outcome = wallet
             .pay(self.channel, order, |done| {
                 through.store(done, Ordering::Relaxed);
                 bar.set_position(done.into());

@@ -23,6 +23,9 @@ pub struct Release {
     wallet: WalletArgs,
     /// The channel's id
     channel: ChannelId,
+    /// Where the vendor is now, if it has moved: https://host:port
+    #[arg(long, value_name = "URL")]
+    vendor: Option<String>,
 }
 
 /// What `client release` came to.
@@ -49,9 +52,9 @@ struct Close {
 
 impl Release {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
-        let open = self.wallet.open().await?;
+        let wallet = self.wallet.open().await?.wallet.with_vendor_at(self.vendor.clone());
         let spinner = out.spinner("releasing; the vendor unlocks and closes");
-        let released = open.wallet.release(self.channel).await?;
+        let released = wallet.release(self.channel).await?;
         spinner.finish_and_clear();
         let change = released.record.change().map_err(|refusal| {
             CliError::new(super::Exit::Mismatch, format!("the ledger's record makes no sense: {refusal}"))

@@ -97,7 +97,7 @@ struct NewFile<'a> {
 
 impl<'a> NewFile<'a> {
     fn create(path: &'a Path) -> Result<Self, CliError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let temporary = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(path, &error))?;
         Ok(Self { path, temporary: BufWriter::new(temporary) })
     }
