@@ -54,7 +54,8 @@ impl Call {
     /// # Errors
     /// If there was none, or one without a code.
     pub fn refusal(&self) -> Result<Refusal, Failure> {
-        let message = self.message.as_deref().ok_or_else(|| Failure::new(format!("no refusal: {:?}", self.outcome)))?;
+        let message =
+            self.message.as_deref().ok_or_else(|| Failure::new(format!("no refusal: {:?}", self.outcome)))?;
         Refusal::find_in(message).map_err(|_| Failure::new(format!("a refusal without a code: {message}")))
     }
 
@@ -196,7 +197,8 @@ impl Call {
 
 /// Peers answer in no certain order, and how many of them the gateway asked is its own business.
 fn details(call: &CallError) -> Vec<String> {
-    let mut messages: Vec<_> = call.details().iter().map(|detail: &ErrorDetail| normalise(&detail.message)).collect();
+    let mut messages: Vec<_> =
+        call.details().iter().map(|detail: &ErrorDetail| normalise(&detail.message)).collect();
     if messages.is_empty() {
         messages.push(normalise(call.message()));
     }
@@ -214,7 +216,12 @@ fn gateway(organization: &Organization, caller: As) -> Result<Gateway, Failure> 
     let endpoints = organization
         .peers
         .iter()
-        .map(|peer| Ok(Endpoint::tls(&peer.address, Tls::new(std::fs::read(&peer.tls_ca)?).server_name(&peer.server_name))))
+        .map(|peer| {
+            Ok(Endpoint::tls(
+                &peer.address,
+                Tls::new(std::fs::read(&peer.tls_ca)?).server_name(&peer.server_name),
+            ))
+        })
         .collect::<Result<Vec<_>, Failure>>()?;
     let gateway = Gateway::builder(Identity::new(&organization.msp_id, std::fs::read(&identity.cert)?)?)
         .signer(P256Signer::from_pem(&std::fs::read(&identity.key)?)?)

@@ -82,7 +82,8 @@ struct Holdings {
 pub fn run(profile_file: PathBuf, payments: u32) -> Result<Report, Failure> {
     let profile = Arc::new(Profile::read(&profile_file)?);
     let programs = std::env::current_exe()?;
-    let programs = programs.parent().ok_or_else(|| Failure::new("this program lies in no folder"))?.to_owned();
+    let programs =
+        programs.parent().ok_or_else(|| Failure::new("this program lies in no folder"))?.to_owned();
     let context = Context { profile, profile_file, programs, recorder: Arc::new(Recorder::default()) };
 
     let steps = Steps::new();
@@ -133,8 +134,12 @@ pub fn run(profile_file: PathBuf, payments: u32) -> Result<Report, Failure> {
 /// Waits until the bank has posted the ending, and checks what everybody has then.
 fn settled(world: &World, before: Holdings, payments: u32) -> Result<Holdings, Failure> {
     let moved = PRICE.as_micros() * u64::from(payments);
-    let expected =
-        Holdings { client: before.client - moved, vendor: before.vendor + moved, bank: before.bank, sum: before.sum };
+    let expected = Holdings {
+        client: before.client - moved,
+        vendor: before.vendor + moved,
+        bank: before.bank,
+        sum: before.sum,
+    };
     world.until("the bank posts the close", || Ok(holdings(world)? == expected))?;
     Ok(expected)
 }
@@ -157,7 +162,9 @@ impl Report {
         let rate = |n: u64| if self.payment_seconds > 0.0 { as_f64(n) / self.payment_seconds } else { 0.0 };
         let network = match &self.fabric_version {
             Some(version) => format!("Hyperledger Fabric {version}: three organisations, TLS, raft orderer"),
-            None => format!("devnet {}: a development network in one process, not Fabric", self.network_version),
+            None => {
+                format!("devnet {}: a development network in one process, not Fabric", self.network_version)
+            }
         };
         let mut facts = Table::new();
         facts.load_style(UTF8_FULL_CONDENSED);
@@ -166,11 +173,27 @@ impl Report {
             ("channel", self.channel_id.clone()),
             ("opened", self.open.text()),
             ("closed", format!("{}, by {}", self.close.endpoint.text(), self.close.kind)),
-            ("payments", format!("{} of {} $, each signed, locked and durable on both sides", self.payments, PRICE.to_dollars())),
+            (
+                "payments",
+                format!(
+                    "{} of {} $, each signed, locked and durable on both sides",
+                    self.payments,
+                    PRICE.to_dollars()
+                ),
+            ),
             ("payment time", format!("{:.3} s, {:.0} a second", self.payment_seconds, rate(self.payments))),
-            ("on the wire", format!("{:.1} bytes a payment, TLS and both directions included", self.bytes_per_payment)),
+            (
+                "on the wire",
+                format!("{:.1} bytes a payment, TLS and both directions included", self.bytes_per_payment),
+            ),
             ("release", format!("{:.3} s", self.release_seconds)),
-            ("unlocking", format!("{:.3} s for {} receipts, every signature verified", self.unlock_seconds, self.receipts_verified)),
+            (
+                "unlocking",
+                format!(
+                    "{:.3} s for {} receipts, every signature verified",
+                    self.unlock_seconds, self.receipts_verified
+                ),
+            ),
         ];
         for (name, value) in rows {
             facts.add_row([name.to_owned(), value]);
@@ -203,7 +226,10 @@ impl Balances {
 
 impl Endpoint {
     fn text(&self) -> String {
-        format!("{:.3} s from submit to commit, block {}, transaction {}", self.seconds, self.block, self.tx_id)
+        format!(
+            "{:.3} s from submit to commit, block {}, transaction {}",
+            self.seconds, self.block, self.tx_id
+        )
     }
 }
 
@@ -216,11 +242,17 @@ fn endpoint(value: &Value) -> Result<Endpoint, Failure> {
 }
 
 fn integer(value: &Value, field: &str) -> Result<u64, Failure> {
-    value.get(field).and_then(Value::as_u64).ok_or_else(|| Failure::new(format!("no number {field} in {value}")))
+    value
+        .get(field)
+        .and_then(Value::as_u64)
+        .ok_or_else(|| Failure::new(format!("no number {field} in {value}")))
 }
 
 fn seconds(value: &Value, field: &str) -> Result<f64, Failure> {
-    value.get(field).and_then(Value::as_f64).ok_or_else(|| Failure::new(format!("no number {field} in {value}")))
+    value
+        .get(field)
+        .and_then(Value::as_f64)
+        .ok_or_else(|| Failure::new(format!("no number {field} in {value}")))
 }
 
 /// Exact for what a demo counts.

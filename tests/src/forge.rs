@@ -95,7 +95,8 @@ impl<'a> ForgedChannel<'a> {
         let mut rng = rand::rng();
         let (seed, nonce) = (WalletSeed::random(&mut rng), Nonce::random(&mut rng));
         let units = Units::from_count(count);
-        let chain = TokenChain::new(nonce, &seed.chain_seed(&nonce), units).expect("scenarios open small channels");
+        let chain =
+            TokenChain::new(nonce, &seed.chain_seed(&nonce), units).expect("scenarios open small channels");
         let client = seed.payment_key(&nonce);
         let unit_price = Amount::from_micros(10_000);
         let opened = now();
@@ -158,10 +159,7 @@ impl<'a> ForgedChannel<'a> {
             released = released.checked_add(Units::from_count(k)).expect("scenarios pay little");
             let (previous, previous_lock) = match &before {
                 None => (id.as_tx(), Lock::ZERO),
-                Some((fields, signature, lock)) => {
-                    let _: (&PaymentFields, &Signature) = (fields, signature);
-                    (fields.tx(), *lock)
-                }
+                Some((fields, _, lock)) => (PaymentFields::tx(fields), *lock),
             };
             let fields = PaymentFields {
                 channel: id,

@@ -66,7 +66,8 @@ impl Hostile {
     /// If the channel holds too few units.
     pub fn honest(&mut self, units: u32, memo: &str) -> Result<Payment, Failure> {
         let units = Units::from_count(units);
-        let released = self.head.released().checked_add(units).ok_or_else(|| Failure::new("too many units"))?;
+        let released =
+            self.head.released().checked_add(units).ok_or_else(|| Failure::new("too many units"))?;
         let token = self.chain.token(released)?;
         let unlocked = PaymentRecord { units, ts: now(), token, lock: Lock::ZERO, memo: Memo::new(memo)? };
         let signature = self.key.sign(&Payment::chain(&self.head, &unlocked)?.tx().as_digest());
@@ -103,7 +104,8 @@ impl Hostile {
         let mut answers = answers?.into_inner();
         loop {
             let message = tokio::time::timeout(ANSWER, answers.message()).await??;
-            let message = message.ok_or_else(|| Failure::new("the vendor ended the stream without an answer"))?;
+            let message =
+                message.ok_or_else(|| Failure::new("the vendor ended the stream without an answer"))?;
             match ToClient::try_from(message)? {
                 ToClient::Welcome(_) => {}
                 ToClient::Acknowledged(ack) => return Ok(Said::Acknowledged(ack)),

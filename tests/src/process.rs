@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -151,10 +151,8 @@ pub fn json(command: Command) -> Result<Value, ProcessError> {
 pub fn run(mut command: Command) -> Result<(String, String), ProcessError> {
     let program = PathBuf::from(command.get_program());
     let line = command_line(&command);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| ProcessError::Io { program, source })?;
+    let output =
+        command.stdin(Stdio::null()).output().map_err(|source| ProcessError::Io { program, source })?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
         return Ok((line, stdout));
@@ -164,7 +162,7 @@ pub fn run(mut command: Command) -> Result<(String, String), ProcessError> {
 }
 
 fn command_line(command: &Command) -> String {
-    let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let name = Path::new(command.get_program()).file_name().unwrap_or_else(|| command.get_program());
     let words = std::iter::once(name).chain(command.get_args());
     words.map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
@@ -180,10 +178,7 @@ fn first_json_line(stdout: impl io::Read + Send + 'static, limit: Duration) -> O
             }
         }
     });
-    match receiver.recv_timeout(limit) {
-        Ok(value) => Some(value),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    receiver.recv_timeout(limit).ok()
 }
 
 fn tail(log: &Path) -> String {

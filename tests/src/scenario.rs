@@ -76,7 +76,12 @@ impl Context {
     ///
     /// # Errors
     /// If the profile's files cannot be used.
-    pub fn contract(&self, scenario: &'static str, msp_id: &str, caller: As) -> Result<ObservedContract, Failure> {
+    pub fn contract(
+        &self,
+        scenario: &'static str,
+        msp_id: &str,
+        caller: As,
+    ) -> Result<ObservedContract, Failure> {
         ObservedContract::new(&self.profile, msp_id, caller, Arc::clone(&self.recorder), scenario)
     }
 

@@ -64,7 +64,10 @@ pub fn run(options: Options) -> Result<bool, Failure> {
     if options.filter.is_none() {
         let run = result(&profile, &conclusion, started);
         fs::create_dir_all(&options.out)?;
-        fs::write(options.out.join(format!("{}.json", profile.name)), serde_json::to_string_pretty(&run)? + "\n")?;
+        fs::write(
+            options.out.join(format!("{}.json", profile.name)),
+            serde_json::to_string_pretty(&run)? + "\n",
+        )?;
     }
     if options.record && !conclusion.has_failed() {
         let file = options.recorded.join(format!("fabric-{}.json", profile.version));
@@ -80,7 +83,9 @@ fn conclude(context: &Context, reference: Option<Arc<Recording>>, filter: Option
         .into_iter()
         .map(|scenario| {
             let (context, reference) = (context.clone(), reference.clone());
-            Trial::test(scenario.name, move || play(scenario, &context, reference.as_deref()).map_err(Into::into))
+            Trial::test(scenario.name, move || {
+                play(scenario, &context, reference.as_deref()).map_err(Into::into)
+            })
         })
         .collect();
     libtest_mimic::run(&arguments, trials)

@@ -117,7 +117,11 @@ impl World {
     fn found_vendor(&mut self) -> Result<(), Failure> {
         let ca = self.certificate(Party::Bank);
         let bank = self.bank_url.clone();
-        self.init(Party::Vendor, "VendorMSP", &["--bank", &bank, "--bank-ca", &ca, "--listen", &free_address()?])?;
+        self.init(
+            Party::Vendor,
+            "VendorMSP",
+            &["--bank", &bank, "--bank-ca", &ca, "--listen", &free_address()?],
+        )?;
         self.vendor_key = account_key(&self.json(Party::Vendor, &["account"])?)?;
         self.serve_vendor()
     }
@@ -139,8 +143,17 @@ impl World {
     /// If it is refused.
     pub fn open(&self, unit_price: &str, count: u32) -> Result<Value, ProcessError> {
         let (ca, count) = (self.certificate(Party::Vendor), count.to_string());
-        let arguments =
-            ["open", "--vendor", &self.vendor_url, "--vendor-ca", &ca, "--unit-price", unit_price, "--count", &count];
+        let arguments = [
+            "open",
+            "--vendor",
+            &self.vendor_url,
+            "--vendor-ca",
+            &ca,
+            "--unit-price",
+            unit_price,
+            "--count",
+            &count,
+        ];
         self.json(Party::Client, &arguments)
     }
 
@@ -316,7 +329,10 @@ pub fn micros(value: &Value, field: &str) -> Result<u64, Failure> {
 /// # Errors
 /// If it is missing.
 pub fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, Failure> {
-    value.get(field).and_then(Value::as_str).ok_or_else(|| Failure::new(format!("no text {field} in {value}")))
+    value
+        .get(field)
+        .and_then(Value::as_str)
+        .ok_or_else(|| Failure::new(format!("no text {field} in {value}")))
 }
 
 /// An address that is free now, and the daemon's for its life: clients find it there after a restart.

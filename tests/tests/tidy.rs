@@ -38,7 +38,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Input, output, clocks, runtimes and sources of randomness: nothing for the protocol crate, however indirectly.
-const IMPURE: [&str; 9] = ["async-std", "getrandom", "hyper", "mio", "rand", "reqwest", "socket2", "tokio", "tonic"];
+const IMPURE: [&str; 9] =
+    ["async-std", "getrandom", "hyper", "mio", "rand", "reqwest", "socket2", "tokio", "tonic"];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()
@@ -58,7 +59,10 @@ fn crates_know_only_whom_the_architecture_allows() {
     let ours: BTreeSet<&str> = metadata.workspace_packages().iter().map(|p| p.name.as_str()).collect();
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.into_iter().collect();
     let known: BTreeSet<&str> = allowed.keys().copied().collect();
-    assert_eq!(ours, known, "a crate appeared or vanished: say in ARROWS and ARCHITECTURE.md whom it may know");
+    assert_eq!(
+        ours, known,
+        "a crate appeared or vanished: say in ARROWS and ARCHITECTURE.md whom it may know"
+    );
 
     let mut wrong = Vec::new();
     for package in metadata.workspace_packages() {
@@ -134,7 +138,8 @@ fn no_file_outgrows_its_noun() {
         let folder = member.manifest_path.parent().expect("a manifest lies in a folder");
         for file in rust_files(folder.as_std_path()) {
             let text = fs::read_to_string(&file).expect("sources are UTF-8");
-            let code = text.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with("//")).count();
+            let code =
+                text.lines().filter(|l| !l.trim().is_empty() && !l.trim_start().starts_with("//")).count();
             if code > LONGEST_FILE {
                 long.push(format!("{}: {code}", file.display()));
             }

@@ -39,8 +39,9 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{}", report.table())?;
     if let Some(file) = arguments.json {
         let json = serde_json::to_string_pretty(&report)? + "\n";
-        fs::write(&file, json)
-            .map_err(|error| Failure::new(format!("the report could not be written to {}: {error}", file.display())))?;
+        fs::write(&file, json).map_err(|error| {
+            Failure::new(format!("the report could not be written to {}: {error}", file.display()))
+        })?;
     }
     Ok(())
 }

@@ -62,11 +62,17 @@ fn bounds(context: &Context) -> Result<(), Failure> {
     type Spoil = fn(&mut PaymentFields);
     const SPOILT: [(&str, Refusal, Spoil); 8] = [
         ("no unit", Refusal::PaymentUnitsOutOfRange, |f| f.units = Units::ZERO),
-        ("more units in the payment than in all", Refusal::PaymentUnitsOutOfRange, |f| f.units = Units::from_count(7)),
+        ("more units in the payment than in all", Refusal::PaymentUnitsOutOfRange, |f| {
+            f.units = Units::from_count(7)
+        }),
         ("more units than the channel", Refusal::UnitsOutOfRange, |f| f.released = Units::from_count(1_025)),
-        ("the largest units there are", Refusal::UnitsOutOfRange, |f| f.released = Units::from_count(u32::MAX)),
+        ("the largest units there are", Refusal::UnitsOutOfRange, |f| {
+            f.released = Units::from_count(u32::MAX)
+        }),
         ("number zero", Refusal::PaymentNumberOutOfRange, |f| f.number = PaymentNumber::OPENING),
-        ("a number above the units", Refusal::PaymentNumberOutOfRange, |f| f.number = PaymentNumber::from_index(7)),
+        ("a number above the units", Refusal::PaymentNumberOutOfRange, |f| {
+            f.number = PaymentNumber::from_index(7)
+        }),
         ("a payment over ten dollars", Refusal::PaymentLimitExceeded, |f| {
             f.released = Units::from_count(1_001);
             f.units = Units::from_count(1_001);
@@ -89,7 +95,9 @@ fn bounds(context: &Context) -> Result<(), Failure> {
             spoil(&mut fields);
             refused(&contract, step, &channel.close(fields), expected).await?;
         }
-        let closed = contract.submit("the honest close", CloseByRelease::FUNCTION, &document(&channel.close(honest))).await;
+        let closed = contract
+            .submit("the honest close", CloseByRelease::FUNCTION, &document(&channel.close(honest)))
+            .await;
         expect_eq("the state", ChannelRecord::from_json(&closed.payload)?.state(), ChannelState::Closed)
     })
 }
@@ -109,9 +117,12 @@ fn signatures(context: &Context) -> Result<(), Failure> {
         let command = CloseByRelease::sign(fields, other_signature, forge.vendor());
         refused(&contract, "another payment's signature", &command, Refusal::BadClientSignature).await?;
         let command = CloseByRelease::sign(fields, signature, one.client());
-        refused(&contract, "the vendor's signature by another key", &command, Refusal::BadVendorSignature).await?;
+        refused(&contract, "the vendor's signature by another key", &command, Refusal::BadVendorSignature)
+            .await?;
         let honest = two.close(other);
-        let swapped = CloseByRelease::from_parts(one.id(), other, other_signature, *honest.vendor_signature());
-        refused(&contract, "the last payment of another channel of the two", &swapped, Refusal::OtherChannel).await
+        let swapped =
+            CloseByRelease::from_parts(one.id(), other, other_signature, *honest.vendor_signature());
+        refused(&contract, "the last payment of another channel of the two", &swapped, Refusal::OtherChannel)
+            .await
     })
 }

@@ -37,7 +37,8 @@ fn crowd(context: &Context) -> Result<(), Failure> {
         let closed = at_once(&closes, |command| ledger.close_by_release(command)).await?;
         expect_eq("opened", opened.len(), CHANNELS)?;
         expect_eq("closed", closed.len(), CHANNELS)?;
-        let shared = closed.iter().filter(|s| closed.iter().filter(|o| o.block == s.block).count() > 1).count();
+        let shared =
+            closed.iter().filter(|s| closed.iter().filter(|o| o.block == s.block).count() > 1).count();
         if shared == 0 {
             return Err(Failure::new("no two closings shared a block, so nothing was at once"));
         }

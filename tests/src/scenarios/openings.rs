@@ -28,7 +28,9 @@ pub(super) async fn registered(
     forge: &Forge,
 ) -> Result<ObservedContract, Failure> {
     let admin = context.contract(scenario, "BankMSP", As::Admin)?;
-    let call = admin.submit("register the bank", RegisterBank::FUNCTION, &document(&forge.registration("BankMSP"))).await;
+    let call = admin
+        .submit("register the bank", RegisterBank::FUNCTION, &document(&forge.registration("BankMSP")))
+        .await;
     call.json()?;
     context.contract(scenario, "ClientMSP", As::User)
 }
@@ -59,23 +61,30 @@ fn registration(context: &Context) -> Result<(), Failure> {
 
         let call = user.submit("a user registers", RegisterBank::FUNCTION, &document).await;
         expect_eq("a user", call.refusal()?, Refusal::NotAdmin)?;
-        let call = stranger.submit("another organisation's administrator registers", RegisterBank::FUNCTION, &document).await;
+        let call = stranger
+            .submit("another organisation's administrator registers", RegisterBank::FUNCTION, &document)
+            .await;
         expect_eq("another organisation", call.refusal()?, Refusal::NotAdmin)?;
-        let call = user.evaluate("nobody is registered", "Bank", &[forge.bank().public_key().to_string().into_bytes()]).await;
+        let call = user
+            .evaluate("nobody is registered", "Bank", &[forge.bank().public_key().to_string().into_bytes()])
+            .await;
         expect_eq("unregistered", call.refusal()?, Refusal::UnknownBank)?;
 
         let first = admin.submit("the administrator registers", RegisterBank::FUNCTION, &document).await;
         let again = admin.submit("the same again", RegisterBank::FUNCTION, &document).await;
         expect_eq("the same again", again.json()?, first.json()?)?;
-        let read = user.evaluate("the registration is read", "Bank", &[forge.bank().public_key().to_string().into_bytes()]).await;
+        let read = user
+            .evaluate(
+                "the registration is read",
+                "Bank",
+                &[forge.bank().public_key().to_string().into_bytes()],
+            )
+            .await;
         expect_eq("the registration", read.json()?, first.json()?)?;
 
-        let mut other = first.json()?;
-        if let Some(drift) = other.get_mut("max_drift") {
-            *drift = 31_000.into();
-        }
         let longer = lockstep_protocol::MaxDrift::from_millis(31_000)?;
-        let changed = RegisterBank::sign(&context.ledger_id()?, ShortText::new("BankMSP")?, longer, forge.bank());
+        let changed =
+            RegisterBank::sign(&context.ledger_id()?, ShortText::new("BankMSP")?, longer, forge.bank());
         let call = admin.submit("another drift", RegisterBank::FUNCTION, &self::document(&changed)).await;
         expect_eq("another drift", call.refusal()?, Refusal::BankRegisteredOtherwise)
     })
@@ -117,7 +126,8 @@ fn signatures(context: &Context) -> Result<(), Failure> {
         refused(&contract, "another key's signature", &Open::new(forged), Refusal::BadBankSignature).await?;
         let other = *forge.channel(10).open().signed_opening().bank_signature();
         let replayed = SignedOpening::from_parts(channel.opening(), other);
-        refused(&contract, "another opening's signature", &Open::new(replayed), Refusal::BadBankSignature).await
+        refused(&contract, "another opening's signature", &Open::new(replayed), Refusal::BadBankSignature)
+            .await
     })
 }
 
@@ -147,7 +157,8 @@ fn past_open_by(context: &Context) -> Result<(), Failure> {
         let contract = registered(context, NAME, &forge).await?;
         let mut channel = forge.channel(10);
         let hour = Duration::from_secs(3600);
-        channel.terms.opened = now().checked_sub(hour).ok_or_else(|| Failure::new("the clock is near 1970"))?;
+        channel.terms.opened =
+            now().checked_sub(hour).ok_or_else(|| Failure::new("the clock is near 1970"))?;
         channel.terms.open_by = after(channel.terms.opened, Duration::from_secs(60));
         refused(&contract, "an hour late", &channel.open(), Refusal::OpenByPassed).await
     })
@@ -170,7 +181,9 @@ fn amounts(context: &Context) -> Result<(), Failure> {
     const NAME: &str = "an opening whose amounts do not fit is refused";
     type Spoil = fn(&mut ForgedChannel<'_>);
     const SPOILT: [(&str, Refusal, Spoil); 8] = [
-        ("total above price times count", Refusal::TotalMismatch, |c| c.terms.total = Amount::from_micros(100_001)),
+        ("total above price times count", Refusal::TotalMismatch, |c| {
+            c.terms.total = Amount::from_micros(100_001)
+        }),
         ("total of zero", Refusal::TotalMismatch, |c| c.terms.total = Amount::ZERO),
         ("no token", Refusal::TokenCountOutOfRange, |c| {
             c.terms.token_count = Units::ZERO;

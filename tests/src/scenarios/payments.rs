@@ -13,7 +13,10 @@ use crate::world::{Party, World, text};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a payment that does not fit is refused with its code", run: unfit },
-    Scenario { name: "a repeated payment is acknowledged again, another one with its number refused", run: repeated },
+    Scenario {
+        name: "a repeated payment is acknowledged again, another one with its number refused",
+        run: repeated,
+    },
     Scenario { name: "a payment of another channel of the same two parties is refused", run: other_channel },
 ];
 
@@ -23,7 +26,10 @@ fn hostile(context: &Context, world: &World, price: &str, count: u32) -> Result<
     let channel = text(&opened, "channel_id")?.to_owned();
     let id: ChannelId = channel.parse()?;
     let record = block_on(async {
-        FabricLedger::connect(&context.profile, "ClientMSP", Caller::User)?.channel(id).await.map_err(Failure::from)
+        FabricLedger::connect(&context.profile, "ClientMSP", Caller::User)?
+            .channel(id)
+            .await
+            .map_err(Failure::from)
     })?;
     let record = record.ok_or_else(|| Failure::new("the channel is not on the ledger"))?;
     Ok((channel, Hostile::new(world, &record)?))
@@ -46,10 +52,25 @@ fn unfit(context: &Context) -> Result<(), Failure> {
     let good = client.honest(1, "")?.record();
     block_on(async {
         let wrong = PaymentRecord { token: Token::from_bytes([9; 32]), ..good.clone() };
-        expect_refused("a wrong token", &client.send(1, vec![wrong]).await?, Refusal::WrongPaymentToken, true)?;
-        expect_refused("a number ahead", &client.send(2, vec![good.clone()]).await?, Refusal::NumberAhead, false)?;
+        expect_refused(
+            "a wrong token",
+            &client.send(1, vec![wrong]).await?,
+            Refusal::WrongPaymentToken,
+            true,
+        )?;
+        expect_refused(
+            "a number ahead",
+            &client.send(2, vec![good.clone()]).await?,
+            Refusal::NumberAhead,
+            false,
+        )?;
         let twelve = client.honest(2, "")?.record();
-        expect_refused("twelve dollars", &client.send(1, vec![twelve]).await?, Refusal::PaymentTooLarge, true)?;
+        expect_refused(
+            "twelve dollars",
+            &client.send(1, vec![twelve]).await?,
+            Refusal::PaymentTooLarge,
+            true,
+        )?;
         let said = client.send_bytes(b"no batch at all".to_vec()).await?;
         expect_refused("bytes that are no batch", &said, Refusal::MalformedMessage, true)?;
         let mut huge = PaymentNumber::FIRST.as_index().to_be_bytes().to_vec();
@@ -71,7 +92,12 @@ fn repeated(context: &Context) -> Result<(), Failure> {
         expect_eq("the acknowledgement", ack.number, PaymentNumber::FIRST)?;
         let again = client.send(1, vec![payment.record()]).await?.acknowledged()?;
         expect_eq("the acknowledgement again", again, ack)?;
-        expect_refused("another first", &client.send(1, vec![other.record()]).await?, Refusal::NumberUsed, true)?;
+        expect_refused(
+            "another first",
+            &client.send(1, vec![other.record()]).await?,
+            Refusal::NumberUsed,
+            true,
+        )?;
         client.advance(&payment);
         let second = client.honest(2, "the second")?;
         let ack = client.send(2, vec![second.record()]).await?.acknowledged()?;

@@ -10,7 +10,10 @@ use crate::scenario::{Context, Failure, Scenario, expect_eq};
 use crate::world::{Party, World, text};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
-    Scenario { name: "a channel is opened, paid, released and closed, and every account adds up", run: settle },
+    Scenario {
+        name: "a channel is opened, paid, released and closed, and every account adds up",
+        run: settle,
+    },
     Scenario { name: "a channel survives the death of vendor and client between payments", run: restarted },
     Scenario { name: "an opening below reputation 50 is refused by the bank", run: reputation },
 ];
@@ -48,7 +51,8 @@ fn settle(context: &Context) -> Result<(), Failure> {
 
     let released = world.json(Party::Client, &["release", channel])?;
     expect_eq("receipts", number(&released, "receipts_verified"), Some(PAYMENTS + 1))?;
-    world.until("the bank posts the close", || Ok(world.balance(world.vendor_key())?.balance == 20_100_000))?;
+    world
+        .until("the bank posts the close", || Ok(world.balance(world.vendor_key())?.balance == 20_100_000))?;
     let after = world.balance(world.client_key())?;
     expect_eq("the client's account", (after.balance, after.reserved), (79_900_000, 0))?;
     world.audit()?;
@@ -102,7 +106,9 @@ fn restarted(context: &Context) -> Result<(), Failure> {
     if receipts < before + 50 {
         return Err(Failure::new(format!("{before} payments, then 50 more, gave {receipts} receipts")));
     }
-    world.until("the bank posts the close", || Ok(world.balance(world.vendor_key())?.balance == receipts * 10_000))?;
+    world.until("the bank posts the close", || {
+        Ok(world.balance(world.vendor_key())?.balance == receipts * 10_000)
+    })?;
     world.audit()?;
     world.stop()
 }
@@ -111,7 +117,8 @@ fn restarted(context: &Context) -> Result<(), Failure> {
 fn vendor_count(world: &World, channel: &str) -> Result<u64, Failure> {
     let channels = world.json(Party::Vendor, &["channels"])?;
     let listed = channels.as_array().or_else(|| channels.get("channels").and_then(Value::as_array));
-    let found = listed.into_iter().flatten().find(|c| c.get("channel_id").and_then(Value::as_str) == Some(channel));
+    let found =
+        listed.into_iter().flatten().find(|c| c.get("channel_id").and_then(Value::as_str) == Some(channel));
     Ok(found.and_then(|c| number(c, "payments")).unwrap_or_default())
 }
 
