@@ -69,7 +69,10 @@ impl Bank {
         }
         let mut restored = 0;
         for channel in self.log.read()? {
-            if self.books.restore(&channel?, self.clock.now()).await? {
+            let channel = channel?;
+            // Asked without the write lock: a log of years is read at every start.
+            let known = self.books.channel(&channel.opening.opening().channel_id()).await?.is_some();
+            if !known && self.books.restore(&channel, self.clock.now()).await? {
                 restored += 1;
             }
         }

@@ -113,12 +113,33 @@ impl From<StoreError> for CliError {
         let exit = match &error {
             StoreError::Database(sqlx::Error::Io(io)) => Exit::of_io(io),
             StoreError::Database(sqlx::Error::PoolTimedOut) => Exit::Unreachable,
-            StoreError::Database(sqlx::Error::Database(_)) => Exit::Storage,
+            StoreError::Database(sqlx::Error::Database(error)) => of_database(error.code().as_deref()),
             StoreError::Damaged { .. } => Exit::Mismatch,
             StoreError::TooLarge => Exit::Failed,
             _ => Exit::Setup,
         };
         Self::from_error(exit, error)
+    }
+}
+
+/// SQLite's result codes (a number) and PostgreSQL's SQLSTATE (five characters, the first two its class).
+fn of_database(code: Option<&str>) -> Exit {
+    let class = code.and_then(|code| code.get(..2)).filter(|_| code.is_some_and(|code| code.len() == 5));
+    match (class, code.and_then(|code| code.parse::<i64>().ok()).map(|number| number & 0xff)) {
+        // Insufficient resources.
+        (Some("53"), _) => Exit::Storage,
+        // Connection, operator intervention.
+        (Some("08" | "57"), _) => Exit::Unreachable,
+        // Authorization, no such database, no such schema.
+        (Some("28" | "3D" | "3F"), _) => Exit::Setup,
+        (Some(_), _) => Exit::Failed,
+        // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL.
+        (None, Some(8 | 10 | 13)) => Exit::Storage,
+        // SQLITE_BUSY, SQLITE_LOCKED.
+        (None, Some(5 | 6)) => Exit::Unreachable,
+        // SQLITE_PERM, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB.
+        (None, Some(3 | 11 | 14 | 26)) => Exit::Setup,
+        (None, _) => Exit::Failed,
     }
 }
 

@@ -119,7 +119,7 @@ impl Books {
             });
         }
         let pool = options.connect(url).await?;
-        sqlx::migrate!("migrations/bank").run(&pool).await?;
+        sqlx::migrate!("src/bank/books/migrations").run(&pool).await?;
         Ok(Self { pool, backend })
     }
 
