@@ -22,13 +22,15 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Takes a compressed point.
+    /// Takes a compressed point: 02 or 03, then x.
     ///
     /// # Errors
     /// [`DecodeError::Key`] when the bytes are no compressed point of the curve.
     pub fn from_bytes(bytes: [u8; 33]) -> Result<Self, DecodeError> {
         let point = VerifyingKey::from_sec1_bytes(&bytes).map_err(|_| DecodeError::Key)?;
-        Ok(Self { bytes, point })
+        let key = Self::of(&point);
+        // SEC 1 also has 05 ‖ x, a second spelling: one key under two names would be two accounts.
+        if key.bytes == bytes { Ok(key) } else { Err(DecodeError::Key) }
     }
 
     fn of(point: &VerifyingKey) -> Self {

@@ -93,13 +93,21 @@ pub struct MaxDrift(u64);
 impl MaxDrift {
     /// What a bank takes unless it says otherwise: 30 s.
     pub const DEFAULT: Self = Self(30_000);
+    /// The least: 1 s. What breaks a rule with it breaks the rule with any other.
+    pub const LEAST: Self = Self(1_000);
+    /// The largest: 10 min.
+    pub const LARGEST: Self = Self(600_000);
 
     /// Takes milliseconds.
     ///
     /// # Errors
     /// [`TimeOutOfRange`] outside 1 s…10 min.
     pub const fn from_millis(millis: u64) -> Result<Self, TimeOutOfRange> {
-        if millis >= 1_000 && millis <= 600_000 { Ok(Self(millis)) } else { Err(TimeOutOfRange) }
+        if millis >= Self::LEAST.0 && millis <= Self::LARGEST.0 {
+            Ok(Self(millis))
+        } else {
+            Err(TimeOutOfRange)
+        }
     }
 
     /// The milliseconds.

@@ -14,9 +14,13 @@ fn step(nonce: &Nonce, c: u32, token: &[u8; 32]) -> [u8; 32] {
     Hasher::new("token").bytes(nonce.as_bytes()).u32(c).bytes(token).finish()
 }
 
-/// Hashes f_c forward `by` units and gives f_{c-by}: `by` hashes. `None` when `by` is more than c.
+/// Hashes f_c forward `by` units and gives f_{c-by}: `by` hashes. `None` when `by` is more than c, and for a c that no chain has,
+/// which bounds the hashing whoever asks.
 #[must_use]
 pub fn earlier_token(nonce: &Nonce, c: Units, token: &Token, by: Units) -> Option<Token> {
+    if c > MAX_TOKEN_COUNT {
+        return None;
+    }
     let floor = c.checked_sub(by)?.as_count();
     let walked = (floor + 1..=c.as_count()).rev().fold(*token.as_bytes(), |token, c| step(nonce, c, &token));
     Some(Token::from_bytes(walked))

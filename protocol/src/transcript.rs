@@ -7,7 +7,7 @@ use crate::opening::{Opening, SignedOpening};
 use crate::receipt::Receipt;
 use crate::refusal::Refusal;
 use crate::signature::Signature;
-use crate::time::Timestamp;
+use crate::time::{MaxDrift, Timestamp};
 use crate::token_chain::earlier_token;
 use crate::units::{PaymentNumber, Units};
 
@@ -59,11 +59,13 @@ pub enum ReceiptFault {
 }
 
 impl Transcript {
-    /// Begins at an opening as the ledger's record shows it; checks σ₀.
+    /// Begins at an opening as the ledger's record shows it; checks σ₀, and the rules that hold whatever D is.
     ///
     /// # Errors
-    /// [`Refusal::BadBankSignature`].
+    /// [`Refusal::BadBankSignature`], or the 4xx of the first rule broken.
     pub fn begin(record: &SignedOpening) -> Result<Self, Refusal> {
+        // A transcript may be a stranger's: its token count bounds the hashing.
+        record.opening().check_rules(MaxDrift::LEAST)?;
         record.check_signature()?;
         let opening = record.opening().clone();
         Ok(Self {
@@ -110,9 +112,6 @@ impl Transcript {
         if !counted {
             return Err(ReceiptFault::Units);
         }
-        if earlier_token(&terms.nonce, fields.released, &fields.token, fields.units) != Some(self.token) {
-            return Err(ReceiptFault::Token);
-        }
         if fields.ts < self.ts {
             return Err(ReceiptFault::Time);
         }
@@ -123,7 +122,12 @@ impl Transcript {
         if !lock_is_honest {
             return Err(ReceiptFault::Lock);
         }
-        receipt.verify(&terms.client_key).map_err(|_| ReceiptFault::Signature)
+        receipt.verify(&terms.client_key).map_err(|_| ReceiptFault::Signature)?;
+        // Last, because it costs a hash for each unit.
+        if earlier_token(&terms.nonce, fields.released, &fields.token, fields.units) != Some(self.token) {
+            return Err(ReceiptFault::Token);
+        }
+        Ok(())
     }
 
     /// The number of receipts taken.

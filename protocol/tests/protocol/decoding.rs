@@ -124,6 +124,29 @@ fn times_are_bounded() {
     assert!(ShortText::new("x".repeat(65_536)).is_err());
 }
 
+#[test]
+fn a_public_key_has_one_spelling() {
+    let scene = Scene::new();
+    let key = *scene.bank.public_key().as_bytes();
+    let json = |hex: &str| serde_json::from_str::<PublicKey>(&format!("\"{hex}\""));
+    for (prefix, ok) in
+        [(key[0], true), (0, false), (1, false), (4, false), (5, false), (6, false), (7, false)]
+    {
+        let mut bytes = key;
+        bytes[0] = prefix;
+        let text = hex::encode(bytes);
+        assert_eq!(PublicKey::from_bytes(bytes).is_ok(), ok, "{prefix}");
+        assert_eq!(PublicKey::try_from(bytes.as_slice()).is_ok(), ok, "{prefix}");
+        assert_eq!(text.parse::<PublicKey>().is_ok(), ok, "{prefix}");
+        assert_eq!(json(&text).is_ok(), ok, "{prefix}");
+        assert_eq!(parse_argument::<PublicKey>(text.as_bytes()).is_ok(), ok, "{prefix}");
+        // The bank key stands behind version, ledger id and nonce.
+        let mut opening = scene.signed.opening().encode();
+        opening[65] = prefix;
+        assert_eq!(Opening::decode(&opening).is_ok(), ok, "{prefix}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_decode_or_fail(bytes in prop::collection::vec(any::<u8>(), 0..700)) {

@@ -5,6 +5,7 @@ use lockstep_protocol::opening::SignedOpening;
 use lockstep_protocol::payer::{NotPayable, PayError, Paying, Released};
 use lockstep_protocol::payment::{Ack, Head};
 use lockstep_protocol::rules;
+use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
 use lockstep_protocol::{Memo, PaymentNumber, TxHash};
 
@@ -122,8 +123,13 @@ fn no_secret_is_printed() {
     let scene = Scene::new();
     let mut paying = scene.paying();
     let payment = paying.pay(units(1), Memo::default(), at(OPENED)).unwrap();
-    let printed = format!("{paying:?} {:?} {:?}", scene.seed, scene.client);
+    let nonce = scene.signed.opening().terms().nonce;
+    let chain_seed = scene.seed.chain_seed(&nonce);
+    let chain = TokenChain::new(nonce, &chain_seed, units(100)).unwrap();
+    let printed = format!("{paying:?} {chain:?} {chain_seed:?} {:?} {:?}", scene.seed, scene.client);
     let secrets = [
+        hex::encode(chain_seed.dangerous_as_bytes()),
+        scene.token(100).to_string(),
         scene.client.sign(&payment.tx().as_digest()).to_string(),
         scene.token(2).to_string(),
         hex::encode(scene.client.dangerous_to_bytes().as_ref()),

@@ -1,15 +1,16 @@
 //! Release, walk, receipts, transcripts and fraud proofs [Spec §7].
 
 use lockstep_protocol::fraud::FraudProof;
+use lockstep_protocol::opening::SignedOpening;
 use lockstep_protocol::payee::{Closing, Receiving};
-use lockstep_protocol::payment::{Head, Payment, PaymentRecord};
+use lockstep_protocol::payment::{Head, Payment, PaymentFields, PaymentRecord};
 use lockstep_protocol::receipt::Receipt;
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
 use lockstep_protocol::rules;
 use lockstep_protocol::transcript::{ReceiptFault, Transcript};
-use lockstep_protocol::{Lock, Memo, PaymentNumber, Refusal, Signature};
+use lockstep_protocol::{Amount, Lock, Memo, PaymentNumber, Refusal, Signature};
 
-use crate::scene::{OPENED, Scene, at, changed, clocks, refused, units};
+use crate::scene::{OPEN_BY, OPENED, Scene, at, changed, clocks, refused, units};
 
 fn released(scene: &Scene, payments: &[Payment]) -> Signature {
     scene.client.sign(&payments.last().unwrap().tx().as_digest())
@@ -200,4 +201,73 @@ fn a_transcript_with_a_receipt_missing_changed_or_foreign_is_refused() {
         Receipt::new(payment, scene.client.sign(&payment.tx().as_digest()))
     };
     assert_eq!(fault(1, &cheated(1)), ReceiptFault::Lock);
+}
+
+/// A receipt of the first payment with other fields, signed by the client itself.
+fn first_receipt(scene: &Scene, change: impl Fn(&mut PaymentFields)) -> Receipt {
+    let mut fields = *scene.payments(1)[0].fields();
+    change(&mut fields);
+    let signature = scene.client.sign(&fields.tx().as_digest());
+    let memo = Memo::new("item 1").unwrap();
+    serde_json::from_value(
+        serde_json::json!({ "fields": fields, "memo": memo, "client_signature": signature }),
+    )
+    .unwrap()
+}
+
+#[test]
+fn every_fault_of_a_receipt_has_its_name() {
+    let scene = Scene::new();
+    let add = |change: &dyn Fn(&mut PaymentFields)| {
+        let mut transcript = Transcript::begin(&scene.signed).unwrap();
+        transcript.add(&first_receipt(&scene, change)).map_err(|error| error.fault)
+    };
+    assert_eq!(add(&|_| {}), Ok(()));
+    assert_eq!(
+        add(&|f| f.channel = lockstep_protocol::ChannelId::from_bytes([0; 32])),
+        Err(ReceiptFault::Chain)
+    );
+    assert_eq!(
+        add(&|f| f.previous = lockstep_protocol::TxHash::from_bytes([0; 32])),
+        Err(ReceiptFault::Chain)
+    );
+    assert_eq!(add(&|f| f.number = PaymentNumber::OPENING), Err(ReceiptFault::Chain));
+    assert_eq!(add(&|f| f.units = units(0)), Err(ReceiptFault::Units));
+    assert_eq!(add(&|f| f.released = units(2)), Err(ReceiptFault::Units));
+    assert_eq!(add(&|f| (f.units, f.released) = (units(101), units(101))), Err(ReceiptFault::Units));
+    assert_eq!(add(&|f| f.ts = at(OPENED - 1)), Err(ReceiptFault::Time));
+    assert_eq!(add(&|f| f.previous_lock = Lock::from_bytes([1; 64])), Err(ReceiptFault::Lock));
+    assert_eq!(add(&|f| f.memo_hash = Memo::default().hash()), Err(ReceiptFault::Signature));
+    assert_eq!(add(&|f| f.token = scene.token(2)), Err(ReceiptFault::Token));
+    assert_eq!(add(&|f| f.token = scene.token(0)), Err(ReceiptFault::Token));
+    // More than ten dollars at once, though the channel holds it.
+    let rich = Scene::with(6, 10, 4_000_000);
+    let receipt = first_receipt(&rich, |f| {
+        (f.units, f.released, f.token) = (units(3), units(3), rich.token(3));
+    });
+    let error = Transcript::begin(&rich.signed).unwrap().add(&receipt).unwrap_err();
+    assert_eq!(error.fault, ReceiptFault::Units);
+}
+
+#[test]
+fn a_strangers_transcript_costs_no_hashing_beyond_the_rules() {
+    let scene = Scene::new();
+    let free = scene.signed_with(|t| {
+        (t.unit_price, t.total, t.token_count) = (Amount::ZERO, Amount::ZERO, units(u32::MAX));
+    });
+    assert_eq!(Transcript::begin(&free).unwrap_err(), Refusal::TokenCountOutOfRange);
+    let free = scene.signed_with(|t| (t.unit_price, t.total) = (Amount::ZERO, Amount::ZERO));
+    assert_eq!(Transcript::begin(&free).unwrap_err(), Refusal::UnitPriceOutOfRange);
+    let short = scene.signed_with(|t| t.expiry = at(OPEN_BY + 3999));
+    assert_eq!(Transcript::begin(&short).unwrap_err(), Refusal::ExpiryTooEarly);
+    // D is not known here, so that of the most generous bank counts.
+    assert!(Transcript::begin(&scene.signed_with(|t| t.expiry = at(OPEN_BY + 4000))).is_ok());
+    let forged = SignedOpening::sign(scene.signed.opening().clone(), &scene.vendor);
+    assert_eq!(Transcript::begin(&forged).unwrap_err(), Refusal::BadBankSignature);
+    // An unsigned receipt is refused for its signature, before its token is looked at.
+    let mut receipt = serde_json::to_value(first_receipt(&scene, |f| f.token = scene.token(2))).unwrap();
+    receipt["client_signature"] = "01".repeat(64).into();
+    let receipt: Receipt = serde_json::from_value(receipt).unwrap();
+    let error = Transcript::begin(&scene.signed).unwrap().add(&receipt).unwrap_err();
+    assert_eq!(error.fault, ReceiptFault::Signature);
 }

@@ -45,6 +45,10 @@ fn counts_out_of_range_make_no_chain() {
         assert!(TokenChain::new(nonce(), &seed.chain_seed(&nonce()), units(count)).is_err());
     }
     assert_eq!(earlier_token(&nonce(), units(3), &Token::from_bytes([1; 32]), units(4)), None);
+    // Nor any hashing beyond the longest chain, not even for one unit of it.
+    for (c, by) in [(1_048_577, 1), (u32::MAX, u32::MAX)] {
+        assert_eq!(earlier_token(&nonce(), units(c), &Token::from_bytes([1; 32]), units(by)), None);
+    }
 }
 
 proptest! {
