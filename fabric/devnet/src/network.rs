@@ -1,7 +1,6 @@
 //! Putting the network together and running it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -278,10 +277,9 @@ fn make_endorsers(
                 processes.insert(chaincode.name.clone(), Process::new(target, shutdown.clone()));
             }
         }
-        let port = gateway.parse::<SocketAddr>().map_or(0, |address| address.port());
         endorsers.push(Arc::new(Endorser {
             msp_id: msp_id.clone(),
-            address: format!("{}:{port}", files.host(PEER_HOST)),
+            address: gateway.clone(),
             signer,
             processes,
             channel: Arc::clone(channel),

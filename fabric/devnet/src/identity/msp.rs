@@ -51,15 +51,9 @@ pub enum IdentityError {
     /// The certificate does not read.
     #[error("the certificate does not read")]
     Unreadable(#[source] CertificateError),
-    /// The organisation's authority did not issue the certificate, or it gives no role.
+    /// The organisation's authority did not issue the certificate.
     #[error("the certificate is not valid in its organisation")]
-    Invalid {
-        /// The organisation that it claims.
-        msp_id: String,
-        /// Why.
-        #[source]
-        source: CertificateError,
-    },
+    Invalid(#[source] CertificateError),
     /// The certificate has not exactly one of the units admin, client, peer, orderer.
     #[error("the identity must be a client, a peer, an orderer or an admin identity to be valid")]
     NoRole {
@@ -160,9 +154,7 @@ impl MspManager {
             return Err(IdentityError::UnknownMsp(msp_id));
         };
         let certificate = ParsedCertificate::from_pem(&id_bytes).map_err(IdentityError::Unreadable)?;
-        if let Err(source) = certificate.check_issuer(authority) {
-            return Err(IdentityError::Invalid { msp_id, source });
-        }
+        certificate.check_issuer(authority).map_err(IdentityError::Invalid)?;
         match role(&certificate.units) {
             Some(role) => Ok(Identity { principal: Principal { msp_id, role }, certificate }),
             None => Err(IdentityError::NoRole { msp_id }),

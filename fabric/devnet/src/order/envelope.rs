@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::peer::access::{Access, Denied};
 use crate::peer::channel::Channel;
+use crate::peer::proposal::{ProposalError, decode};
 
 /// Largest envelope, in bytes (`AbsoluteMaxBytes` of Fabric's sample configuration).
 pub(crate) const MAX_ENVELOPE: usize = 10 * 1024 * 1024;
@@ -15,16 +16,16 @@ pub(crate) const MAX_ENVELOPE: usize = 10 * 1024 * 1024;
 pub(crate) enum BroadcastError {
     /// The header does not decode.
     #[error("could not determine channel ID: {0}")]
-    Malformed(&'static str),
+    Malformed(#[from] ProposalError),
+    /// There is no header.
+    #[error("could not determine channel ID: header not set")]
+    NoHeader,
     /// No such channel.
     #[error("channel does not exist")]
     NoChannel,
     /// Configuration changes are not supported.
     #[error("hlf-devnet does not support configuration transactions")]
     Configuration,
-    /// Nothing in it.
-    #[error("Message was empty")]
-    Empty,
     /// Too large.
     #[error("message payload is {0} bytes and exceeds maximum allowed {MAX_ENVELOPE} bytes")]
     TooLarge(usize),
@@ -44,9 +45,9 @@ impl BroadcastError {
     pub(crate) fn status(&self) -> Status {
         match self {
             Self::Malformed(_)
+            | Self::NoHeader
             | Self::NoChannel
             | Self::Configuration
-            | Self::Empty
             | Self::TooLarge(_)
             | Self::Expired => Status::BadRequest,
             Self::Denied(_) => Status::Forbidden,
@@ -60,11 +61,9 @@ impl BroadcastError {
 /// # Errors
 /// The first check that fails.
 pub(crate) fn check(envelope: &Envelope, channel: &Channel) -> Result<(), BroadcastError> {
-    let malformed = BroadcastError::Malformed;
-    let payload = Payload::decode(envelope.payload.as_slice()).map_err(|_| malformed("no payload"))?;
-    let header = payload.header.ok_or_else(|| malformed("header not set"))?;
-    let channel_header = ChannelHeader::decode(header.channel_header.as_slice())
-        .map_err(|_| malformed("no channel header"))?;
+    let payload: Payload = decode("Payload", &envelope.payload)?;
+    let header = payload.header.ok_or(BroadcastError::NoHeader)?;
+    let channel_header: ChannelHeader = decode("ChannelHeader", &header.channel_header)?;
     if channel_header.channel_id != channel.name {
         return Err(BroadcastError::NoChannel);
     }
@@ -72,15 +71,11 @@ pub(crate) fn check(envelope: &Envelope, channel: &Channel) -> Result<(), Broadc
     if matches!(kind, Ok(HeaderType::Config | HeaderType::ConfigUpdate | HeaderType::OrdererTransaction)) {
         return Err(BroadcastError::Configuration);
     }
-    if payload.data.is_empty() {
-        return Err(BroadcastError::Empty);
-    }
     let size = envelope.encoded_len();
     if size > MAX_ENVELOPE {
         return Err(BroadcastError::TooLarge(size));
     }
-    let signature_header = SignatureHeader::decode(header.signature_header.as_slice())
-        .map_err(|_| malformed("no signature header"))?;
+    let signature_header: SignatureHeader = decode("SignatureHeader", &header.signature_header)?;
     let creator = &signature_header.creator;
     let now = (channel.clock)();
     if channel.msps.identify(creator).is_ok_and(|identity| identity.is_expired(now)) {

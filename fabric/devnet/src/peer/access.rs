@@ -42,6 +42,9 @@ pub(crate) struct Denied(Access);
 /// Why a signed request is refused.
 #[derive(Debug, Error)]
 pub(crate) enum AccessError {
+    /// No channel is named.
+    #[error("Invalid channel ID name during check policy on signed data. Name must be different from nil.")]
+    Unnamed,
     /// No such channel.
     #[error("Failed to get policy manager for channel [{0}]")]
     NoChannel(String),
@@ -94,6 +97,9 @@ impl Channel {
         signed: &[u8],
         signature: &[u8],
     ) -> Result<(), AccessError> {
+        if channel.is_empty() {
+            return Err(AccessError::Unnamed);
+        }
         if channel != self.name {
             return Err(AccessError::NoChannel(channel.to_owned()));
         }

@@ -120,10 +120,13 @@ impl Endorser {
         let identity = self.channel.msps.identify(creator).map_err(|error| {
             tracing::warn!(%error, "access denied");
             invalid(match error {
-                IdentityError::Invalid { msp_id, .. } | IdentityError::NoRole { msp_id } => {
+                IdentityError::NoRole { msp_id } => {
                     format!("access denied: channel [{channel}] creator org [{msp_id}]")
                 }
-                IdentityError::Malformed | IdentityError::UnknownMsp(_) | IdentityError::Unreadable(_) => {
+                IdentityError::Malformed
+                | IdentityError::UnknownMsp(_)
+                | IdentityError::Unreadable(_)
+                | IdentityError::Invalid(_) => {
                     format!("access denied: channel [{channel}] creator org unknown, creator is malformed")
                 }
             })

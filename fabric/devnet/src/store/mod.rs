@@ -36,6 +36,9 @@ const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 /// Format of the file; a file of another format is refused.
 const FORMAT: &str = "1";
 
+/// Memory for cached pages, in bytes.
+const CACHE: usize = 64 * 1024 * 1024;
+
 /// Why the store failed.
 #[derive(Debug, Error)]
 pub enum StoreError {

@@ -51,7 +51,7 @@ async fn a_chaincode_that_says_no() {
         "evaluate call to endorser returned error: chaincode response 500, LS42 Nope: no"
     );
     assert_eq!(error.chaincode_message(), Some("LS42 Nope: no"));
-    assert!(call.details()[0].address.starts_with("peer0.bank.lockstep.test:"));
+    assert!(call.details()[0].address.starts_with("127.0.0.1:"));
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn identities_that_do_not_belong() {
         .await
         .contract(CHAINCODE);
     let (_, _, details) = expect_endorse(stranger.submit("Put", ["k", "v"]).await);
-    let denied = "error validating proposal: access denied: channel [payments] creator org [BankMSP]";
+    let denied = "error validating proposal: access denied: channel [payments] creator org unknown, creator is malformed";
     assert_eq!(details[0].1, denied);
 
     // A peer is a member, but no writer.
