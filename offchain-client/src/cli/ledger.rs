@@ -14,9 +14,7 @@ use super::{CliError, Exit, Output, stop_requested};
 use crate::ledger::checkpoint::{CheckpointError, CheckpointFile};
 use crate::ledger::fabric::{Caller, ConnectError, FabricLedger};
 use crate::ledger::profile::{Profile, ProfileError};
-use crate::ledger::{
-    ChannelPage, EventStart, Ledger, LedgerError, PageRequest, Party,
-};
+use crate::ledger::{ChannelPage, EventStart, Ledger, LedgerError, PageRequest, Party};
 
 /// What can be asked of the ledger.
 #[derive(Debug, Subcommand)]

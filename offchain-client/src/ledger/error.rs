@@ -38,7 +38,9 @@ pub enum LedgerError {
     #[error("the contract refused: {0}")]
     Refused(Refusal),
     /// No peer answered, or the network cannot endorse or order at present. Nothing was written; asking again later is safe.
-    #[error("{organization}'s peers cannot serve this now ({reason}); see that the network runs and that the profile names its addresses, then try again")]
+    #[error(
+        "{organization}'s peers cannot serve this now ({reason}); see that the network runs and that the profile names its addresses, then try again"
+    )]
     Unavailable {
         /// The caller's own organisation, by MSP id.
         organization: String,
@@ -46,7 +48,9 @@ pub enum LedgerError {
         reason: String,
     },
     /// The network does not take this identity or this question: its certificate, MSP, channel or chaincode name is wrong.
-    #[error("the network does not accept this caller or call ({reason}); check the identity, the channel and the chaincode's name in the profile")]
+    #[error(
+        "the network does not accept this caller or call ({reason}); check the identity, the channel and the chaincode's name in the profile"
+    )]
     Rejected {
         /// What the peer said.
         reason: String,
@@ -60,7 +64,9 @@ pub enum LedgerError {
         tx_id: TransactionId,
     },
     /// Nobody said in time whether the transaction was committed. Reading the record, or submitting the same again, tells.
-    #[error("it is not known yet whether transaction {tx_id} was committed ({reason}); read the record, or submit the same again, which is safe")]
+    #[error(
+        "it is not known yet whether transaction {tx_id} was committed ({reason}); read the record, or submit the same again, which is safe"
+    )]
     OutcomeUnknown {
         /// The transaction.
         tx_id: TransactionId,
@@ -68,7 +74,9 @@ pub enum LedgerError {
         reason: String,
     },
     /// A peer gave an answer that the contract cannot have given. Do not act on it.
-    #[error("a peer's answer is not the contract's ({what}); check that the profile names the right chaincode and that the peer runs its current version")]
+    #[error(
+        "a peer's answer is not the contract's ({what}); check that the profile names the right chaincode and that the peer runs its current version"
+    )]
     Violation {
         /// What is wrong with it.
         what: String,

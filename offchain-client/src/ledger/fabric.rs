@@ -12,7 +12,10 @@ use futures::StreamExt as _;
 use hlf_gateway::{Contract, Gateway, Network};
 use lockstep_protocol::hash::{ChannelId, LedgerId};
 use lockstep_protocol::key::PublicKey;
-use lockstep_protocol::ledger::{BankRegistration, ChannelRecord, CloseByRelease, Open, RegisterBank};
+use lockstep_protocol::ledger::{
+    BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
+    RegisterBank, Resolve,
+};
 use lockstep_protocol::refusal::Refusal;
 use serde::de::DeserializeOwned;
 
@@ -108,7 +111,10 @@ impl Ledger for FabricLedger {
         self.ledger_id
     }
 
-    async fn register_bank(&self, command: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError> {
+    async fn register_bank(
+        &self,
+        command: &RegisterBank,
+    ) -> Result<Submitted<BankRegistration>, LedgerError> {
         self.submit("RegisterBank", command).await
     }
 
@@ -116,8 +122,31 @@ impl Ledger for FabricLedger {
         self.submit("Open", command).await
     }
 
-    async fn close_by_release(&self, command: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_release(
+        &self,
+        command: &CloseByRelease,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         self.submit("CloseByRelease", command).await
+    }
+
+    async fn cancel(&self, command: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("Cancel", command).await
+    }
+
+    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("CloseByToken", command).await
+    }
+
+    async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("Refund", command).await
+    }
+
+    async fn freeze(&self, command: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("Freeze", command).await
+    }
+
+    async fn resolve(&self, command: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit("Resolve", command).await
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {
@@ -125,7 +154,8 @@ impl Ledger for FabricLedger {
     }
 
     async fn channels(&self, party: Party, page: PageRequest) -> Result<ChannelPage, LedgerError> {
-        let arguments = [party.role().to_owned(), party.key().to_string(), page.size.to_string(), page.bookmark];
+        let arguments =
+            [party.role().to_owned(), party.key().to_string(), page.size.to_string(), page.bookmark];
         self.read("Channels", arguments).await
     }
 

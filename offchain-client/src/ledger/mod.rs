@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use lockstep_protocol::hash::{ChannelId, LedgerId};
 use lockstep_protocol::key::PublicKey;
-use lockstep_protocol::ledger::{BankRegistration, ChannelRecord, CloseByRelease, Open, RegisterBank};
+use lockstep_protocol::ledger::{
+    BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
+    RegisterBank, Resolve,
+};
 
 pub use self::error::{LedgerError, TransactionId};
 pub use self::event::{EventCheckpoint, EventStart, LedgerEvent};
@@ -45,7 +48,8 @@ pub trait Ledger: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`LedgerError`]; the same again is success.
-    async fn register_bank(&self, command: &RegisterBank) -> Result<Submitted<BankRegistration>, LedgerError>;
+    async fn register_bank(&self, command: &RegisterBank)
+    -> Result<Submitted<BankRegistration>, LedgerError>;
 
     /// Records an opening that a registered bank has signed.
     ///
@@ -57,7 +61,40 @@ pub trait Ledger: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`LedgerError`]; the same again is success.
-    async fn close_by_release(&self, command: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError>;
+    async fn close_by_release(
+        &self,
+        command: &CloseByRelease,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError>;
+
+    /// Records that an opening which never came can come no more.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the same again is success.
+    async fn cancel(&self, command: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError>;
+
+    /// Closes a channel by a token and the vendor's signature, or claims on a frozen one.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the same again is success.
+    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError>;
+
+    /// Refunds an expired channel; anyone may submit it.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the same again is success.
+    async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError>;
+
+    /// Freezes a channel on the bank's word.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the same again is success.
+    async fn freeze(&self, command: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError>;
+
+    /// Ends a frozen or claimed channel on the bank's word.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; the same again is success.
+    async fn resolve(&self, command: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError>;
 
     /// One channel's record as the own peer has it, or `None` if it has none.
     ///

@@ -156,7 +156,9 @@ pub enum ProfileError {
         source: std::io::Error,
     },
     /// The profile has no such identity of the organisation.
-    #[error("the network profile has no {role} identity for {msp_id}; add `{role} = {{ cert = \"…\", key = \"…\" }}` to that organisation")]
+    #[error(
+        "the network profile has no {role} identity for {msp_id}; add `{role} = {{ cert = \"…\", key = \"…\" }}` to that organisation"
+    )]
     MissingIdentity {
         /// The organisation's MSP id.
         msp_id: String,
@@ -164,7 +166,9 @@ pub enum ProfileError {
         role: &'static str,
     },
     /// A value cannot be given to a shell.
-    #[error("{field} in the network profile cannot be printed for a shell: it holds a line break or a byte that is not text")]
+    #[error(
+        "{field} in the network profile cannot be printed for a shell: it holds a line break or a byte that is not text"
+    )]
     Unprintable {
         /// The field.
         field: String,
@@ -191,7 +195,7 @@ impl Profile {
             .map_err(|error| ProfileError::Parse { path: path.to_owned(), reason: error.to_string() })?;
         let absolute = std::path::absolute(path)
             .map_err(|source| ProfileError::Read { path: path.to_owned(), source })?;
-        let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+        let folder = absolute.parent().unwrap_or_else(|| Path::new("/")).to_owned();
         profile.for_each_file(&mut |file| *file = folder.join(&*file));
         profile.folder = folder;
         profile.check(path)?;
@@ -205,7 +209,8 @@ impl Profile {
     pub fn organization(&self, msp_id: &str) -> Result<&Organization, ProfileError> {
         let found = self.organizations.iter().find(|organization| organization.msp_id == msp_id);
         found.ok_or_else(|| {
-            let known: Vec<&str> = self.organizations.iter().map(|organization| organization.msp_id.as_str()).collect();
+            let known: Vec<&str> =
+                self.organizations.iter().map(|organization| organization.msp_id.as_str()).collect();
             ProfileError::UnknownOrganization { msp_id: msp_id.to_owned(), known: known.join(", ") }
         })
     }
@@ -238,7 +243,11 @@ impl Profile {
 
     /// The first field whose value cannot be right.
     fn find_problem(&self) -> Option<(String, &'static str)> {
-        let texts = [("channel", self.channel.is_empty()), ("chaincode", self.chaincode.is_empty()), ("organizations", self.organizations.is_empty())];
+        let texts = [
+            ("channel", self.channel.is_empty()),
+            ("chaincode", self.chaincode.is_empty()),
+            ("organizations", self.organizations.is_empty()),
+        ];
         if let Some((field, _)) = texts.into_iter().find(|(_, empty)| *empty) {
             return Some((field.to_owned(), "is empty"));
         }
@@ -281,7 +290,9 @@ impl Organization {
 }
 
 fn is_host_and_port(address: &str) -> bool {
-    address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
+    address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0))
 }
 
 /// Reads a file that a profile names.
@@ -289,7 +300,11 @@ fn is_host_and_port(address: &str) -> bool {
 /// # Errors
 /// [`ProfileError::File`] naming the field and the file.
 pub(crate) fn read_file(field: &str, file: &Path) -> Result<Vec<u8>, ProfileError> {
-    std::fs::read(file).map_err(|source| ProfileError::File { field: field.to_owned(), file: file.to_owned(), source })
+    std::fs::read(file).map_err(|source| ProfileError::File {
+        field: field.to_owned(),
+        file: file.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -185,14 +185,19 @@ async fn life_of_a_channel(world: &World, from: u64) -> EventCheckpoint {
     // From the beginning, and after the first of the two: neither is lost, none comes twice, and "again" announced nothing.
     let mut events = world.admin.events(EventStart::Block(from)).await.unwrap();
     let (first, second) = (next(&mut events).await, next(&mut events).await);
-    assert_eq!((first.name.as_str(), first.block, &first.tx_id), ("ChannelOpened", opened.block, &opened.tx_id));
-    assert_eq!((second.name.as_str(), second.block, &second.tx_id), ("ChannelClosed", closed.block, &closed.tx_id));
+    assert_eq!(
+        (first.name.as_str(), first.block, &first.tx_id),
+        ("ChannelOpened", opened.block, &opened.tx_id)
+    );
+    assert_eq!(
+        (second.name.as_str(), second.block, &second.tx_id),
+        ("ChannelClosed", closed.block, &closed.tx_id)
+    );
     let change = second.changes.first().unwrap();
-    assert_eq!((change.channel_id, change.to_vendor, change.to_client), (
-        id,
-        Amount::from_micros(30_000),
-        Amount::from_micros(970_000)
-    ));
+    assert_eq!(
+        (change.channel_id, change.to_vendor, change.to_client),
+        (id, Amount::from_micros(30_000), Amount::from_micros(970_000))
+    );
     let mut resumed = world.admin.events(EventStart::After(first.checkpoint())).await.unwrap();
     assert_eq!(next(&mut resumed).await, second);
     second.checkpoint()
@@ -207,7 +212,8 @@ async fn a_crowd(world: &World, checkpoint: EventCheckpoint) {
 
     let started = Instant::now();
     let closes: Vec<_> = channels.iter().map(|channel| world.close(channel)).collect();
-    let closed = future::try_join_all(closes.iter().map(|close| world.vendor.close_by_release(close))).await.unwrap();
+    let closed =
+        future::try_join_all(closes.iter().map(|close| world.vendor.close_by_release(close))).await.unwrap();
     report("closes", &closed.iter().map(|submitted| submitted.timing).collect::<Vec<_>>(), started);
 
     let mut events = world.vendor.events(EventStart::After(checkpoint)).await.unwrap();

@@ -10,8 +10,9 @@ use futures::stream::{self, Stream, StreamExt as _};
 use hlf_proto::common::{Envelope, Header, Payload};
 use hlf_proto::gateway::gateway_server::{Gateway, GatewayServer};
 use hlf_proto::gateway::{
-    ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, ErrorDetail, EvaluateRequest,
-    EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest, SubmitRequest, SubmitResponse,
+    ChaincodeEventsResponse, CommitStatusResponse, EndorseRequest, EndorseResponse, ErrorDetail,
+    EvaluateRequest, EvaluateResponse, SignedChaincodeEventsRequest, SignedCommitStatusRequest,
+    SubmitRequest, SubmitResponse,
 };
 use hlf_proto::protos::{
     ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeProposalPayload, Proposal,
@@ -74,8 +75,13 @@ impl ScriptedPeer {
 
 /// A status as Fabric's gateway makes it: with what one peer said.
 pub(crate) fn said(code: Code, msp_id: &str, message: &str) -> Status {
-    let detail = ErrorDetail { address: "peer:7051".to_owned(), msp_id: msp_id.to_owned(), message: message.to_owned() };
-    let detail = Any { type_url: "type.googleapis.com/gateway.ErrorDetail".to_owned(), value: detail.encode_to_vec() };
+    let detail = ErrorDetail {
+        address: "peer:7051".to_owned(),
+        msp_id: msp_id.to_owned(),
+        message: message.to_owned(),
+    };
+    let detail =
+        Any { type_url: "type.googleapis.com/gateway.ErrorDetail".to_owned(), value: detail.encode_to_vec() };
     let text = "failed to endorse transaction, see attached details for more info";
     let encoded = google::rpc::Status { code: code.into(), message: text.to_owned(), details: vec![detail] };
     Status::with_details(code, text, encoded.encode_to_vec().into())
@@ -89,7 +95,10 @@ type Events = Pin<Box<dyn Stream<Item = Result<ChaincodeEventsResponse, Status>>
 impl Gateway for Service {
     type ChaincodeEventsStream = Events;
 
-    async fn evaluate(&self, request: Request<EvaluateRequest>) -> Result<Response<EvaluateResponse>, Status> {
+    async fn evaluate(
+        &self,
+        request: Request<EvaluateRequest>,
+    ) -> Result<Response<EvaluateResponse>, Status> {
         let mut script = self.0.lock().unwrap();
         script.read_from.push(request.into_inner().target_organizations);
         Ok(Response::new(EvaluateResponse { result: Some(reply(&script.reply)) }))
@@ -152,7 +161,8 @@ fn endorsed(signed: &SignedProposal, payload: &[u8]) -> Envelope {
         chaincode_proposal_payload: ChaincodeProposalPayload { input, ..Default::default() }.encode_to_vec(),
         action: Some(endorsed),
     };
-    let action = TransactionAction { header: header.signature_header.clone(), payload: action.encode_to_vec() };
+    let action =
+        TransactionAction { header: header.signature_header.clone(), payload: action.encode_to_vec() };
     let data = Transaction { actions: vec![action] }.encode_to_vec();
     Envelope { payload: Payload { header: Some(header), data }.encode_to_vec(), signature: Vec::new() }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::Path;
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use hlf_proto::gateway::ChaincodeEventsResponse;
@@ -82,7 +83,10 @@ async fn any_other_verdict_is_final() {
     let code = TxValidationCode::EndorsementPolicyFailure;
     let world = world(Script { commit: VecDeque::from([Ok(code.into())]), ..Script::default() });
     let error = submit(&world).await.unwrap_err();
-    assert!(matches!(&error, LedgerError::NotCommitted { code, .. } if code == "ENDORSEMENT_POLICY_FAILURE"), "{error}");
+    assert!(
+        matches!(&error, LedgerError::NotCommitted { code, .. } if code == "ENDORSEMENT_POLICY_FAILURE"),
+        "{error}"
+    );
     assert_eq!(world.peer.seen(|script| script.proposed.len()), 1);
 }
 
@@ -102,7 +106,10 @@ async fn a_commit_that_nobody_tells_of_is_asked_for_again_and_then_unknown() {
     let world = world(Script { commit: VecDeque::from([lost(), lost(), lost()]), ..Script::default() });
     let error = submit(&world).await.unwrap_err();
     let (proposed, asked_for) = world.peer.seen(|script| (script.proposed.clone(), script.asked_for));
-    assert!(matches!(&error, LedgerError::OutcomeUnknown { tx_id, .. } if tx_id.as_str() == proposed[0]), "{error}");
+    assert!(
+        matches!(&error, LedgerError::OutcomeUnknown { tx_id, .. } if tx_id.as_str() == proposed[0]),
+        "{error}"
+    );
     assert_eq!((proposed.len(), asked_for), (1, 2));
 }
 
@@ -116,9 +123,8 @@ async fn the_second_answer_about_a_commit_counts() {
 
 #[tokio::test]
 async fn a_refusal_by_the_own_peer_is_final_and_by_a_lagging_one_is_not() {
-    let refusal = |msp_id| {
-        said(Code::Aborted, msp_id, &format!("chaincode response 500, {}", Refusal::UnknownBank))
-    };
+    let refusal =
+        |msp_id| said(Code::Aborted, msp_id, &format!("chaincode response 500, {}", Refusal::UnknownBank));
     let own = world(Script { endorse: VecDeque::from([refusal("BankMSP")]), ..Script::default() });
     assert_eq!(submit(&own).await.unwrap_err().refusal(), Some(&Refusal::UnknownBank));
     assert_eq!(own.peer.seen(|script| script.proposed.len()), 1);
@@ -130,7 +136,8 @@ async fn a_refusal_by_the_own_peer_is_final_and_by_a_lagging_one_is_not() {
 
 #[tokio::test]
 async fn peers_that_do_not_know_one_another_yet_are_asked_again() {
-    let early = Status::failed_precondition("no combination of peers can be derived which satisfy the policy");
+    let early =
+        Status::failed_precondition("no combination of peers can be derived which satisfy the policy");
     let world = world(Script { endorse: VecDeque::from([early]), ..Script::default() });
     submit(&world).await.unwrap();
 }
@@ -160,17 +167,18 @@ async fn reads_are_addressed_to_the_own_organisation() {
 
 #[tokio::test]
 async fn an_event_that_is_not_the_contract_s_ends_the_stream() {
-    let event = |payload: &str| ChaincodeEvent {
+    let event = |tx_id: &str, payload: &str| ChaincodeEvent {
         chaincode_id: "lockstep".to_owned(),
-        tx_id: "t".to_owned(),
+        tx_id: tx_id.to_owned(),
         event_name: "ChannelOpened".to_owned(),
         payload: payload.as_bytes().to_vec(),
     };
-    let block = ChaincodeEventsResponse { events: vec![event("[]"), event("{}"), event("[]")], block_number: 3 };
+    let block = ChaincodeEventsResponse { events: vec![event("a", "[]"), event("b", "{}")], block_number: 3 };
     let world = world(Script { events: vec![block], ..Script::default() });
     let mut events = world.ledger.events(EventStart::Block(0)).await.unwrap();
     assert_eq!(events.next().await.unwrap().unwrap().block, 3);
     let error = events.next().await.unwrap().unwrap_err();
     assert!(matches!(error, LedgerError::Violation { .. }), "{error}");
-    assert!(events.next().await.is_none());
+    let end = tokio::time::timeout(Duration::from_secs(20), events.next()).await;
+    assert!(end.expect("the stream ends").is_none());
 }

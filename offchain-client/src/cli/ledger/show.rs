@@ -20,7 +20,10 @@ pub(super) fn channel(record: &ChannelRecord) -> String {
         ("vendor", terms.vendor_key.to_string()),
         ("client's identity", terms.client_identity.to_string()),
         ("vendor's identity", terms.vendor_identity.to_string()),
-        ("reputations", format!("{} / {}", terms.client_reputation.as_points(), terms.vendor_reputation.as_points())),
+        (
+            "reputations",
+            format!("{} / {}", terms.client_reputation.as_points(), terms.vendor_reputation.as_points()),
+        ),
         ("total", dollars(terms.total)),
         ("units", format!("{} of {}", terms.token_count.as_count(), dollars(terms.unit_price))),
         ("signed by the bank", time(terms.opened)),
@@ -67,7 +70,8 @@ pub(super) fn channels(page: &ChannelPage) -> String {
 pub(super) fn history(versions: &[HistoryEntry]) -> String {
     let mut rows = table(["time", "state", "transaction"]);
     for version in versions {
-        let state = version.record.as_ref().map_or_else(|| "deleted".to_owned(), |record| record.state().to_string());
+        let state =
+            version.record.as_ref().map_or_else(|| "deleted".to_owned(), |record| record.state().to_string());
         rows.add_row([time(version.timestamp), state, version.tx_id.to_string()]);
     }
     rows.to_string()
@@ -89,8 +93,12 @@ pub(super) fn event(event: &LedgerEvent) -> String {
     let lines = event.changes.iter().map(|change| {
         let to = [("vendor", change.to_vendor), ("client", change.to_client), ("withheld", change.withheld)];
         let amounts = to.iter().filter(|(_, amount)| *amount != Amount::ZERO);
-        let amounts: String = amounts.map(|(whose, amount)| format!(", {whose} {}", dollars(*amount))).collect();
-        format!("block {} {} channel {}{amounts}, transaction {}", event.block, event.name, change.channel_id, event.tx_id)
+        let amounts: String =
+            amounts.map(|(whose, amount)| format!(", {whose} {}", dollars(*amount))).collect();
+        format!(
+            "block {} {} channel {}{amounts}, transaction {}",
+            event.block, event.name, change.channel_id, event.tx_id
+        )
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -130,5 +138,8 @@ fn time(at: Timestamp) -> String {
     let shown = UNIX_EPOCH.checked_add(Duration::from_millis(at.as_unix_millis()));
     // humantime writes years up to 9999 only.
     let shown = shown.filter(|_| at.as_unix_millis() < 253_402_300_800_000);
-    shown.map_or_else(|| format!("{} ms", at.as_unix_millis()), |time| humantime::format_rfc3339_millis(time).to_string())
+    shown.map_or_else(
+        || format!("{} ms", at.as_unix_millis()),
+        |time| humantime::format_rfc3339_millis(time).to_string(),
+    )
 }

@@ -21,7 +21,9 @@ pub(super) fn decode<T: DeserializeOwned>(function: &str, bytes: &[u8]) -> Resul
 fn refused(message: &str) -> LedgerError {
     match Refusal::find_in(message) {
         Ok(refusal) => LedgerError::Refused(refusal),
-        Err(_unknown) => LedgerError::Violation { what: format!("a refusal without a known code: {}", quote(message)) },
+        Err(_unknown) => {
+            LedgerError::Violation { what: format!("a refusal without a known code: {}", quote(message)) }
+        }
     }
 }
 
@@ -45,7 +47,10 @@ pub(super) fn of_endorse(error: &EndorseError, organization: &str) -> LedgerErro
 pub(super) fn of_submit(error: &SubmitError, organization: &str) -> LedgerError {
     if error.outcome_unknown() {
         let tx_id = TransactionId::new(error.transaction_id().as_str());
-        return LedgerError::OutcomeUnknown { tx_id, reason: format!("the orderer's answer: {}", words(error.cause())) };
+        return LedgerError::OutcomeUnknown {
+            tx_id,
+            reason: format!("the orderer's answer: {}", words(error.cause())),
+        };
     }
     of_cause(error.cause(), Retry::NewProposal, organization)
 }
@@ -60,7 +65,13 @@ pub(super) fn of_commit_status(error: &CommitStatusError) -> LedgerError {
 pub(super) fn of_events(error: &hlf_gateway::EventError, organization: &str) -> LedgerError {
     let final_code = matches!(
         error.code(),
-        Some(Code::PermissionDenied | Code::Unauthenticated | Code::InvalidArgument | Code::NotFound | Code::Unimplemented)
+        Some(
+            Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::InvalidArgument
+                | Code::NotFound
+                | Code::Unimplemented
+        )
     );
     let reason = match error {
         hlf_gateway::EventError::Interrupted(call) => quote(&call.to_string()),
@@ -76,11 +87,13 @@ pub(super) fn of_events(error: &hlf_gateway::EventError, organization: &str) -> 
 /// Whether an organisation's peer refuses because it has not yet the block on which the others endorse already: the gateway
 /// asks the own peer first, so a record that only somebody else misses is there.
 pub(super) fn is_lagging_peer(error: &EndorseError, organization: &str) -> bool {
-    let mut refusals = error.details().iter().filter(|detail| Refusal::find_in(&detail.message).is_ok()).peekable();
+    let mut refusals =
+        error.details().iter().filter(|detail| Refusal::find_in(&detail.message).is_ok()).peekable();
     refusals.peek().is_some()
         && refusals.all(|detail| {
             let refusal = Refusal::find_in(&detail.message);
-            detail.msp_id != organization && matches!(refusal, Ok(Refusal::UnknownChannel | Refusal::UnknownBank))
+            detail.msp_id != organization
+                && matches!(refusal, Ok(Refusal::UnknownChannel | Refusal::UnknownBank))
         })
 }
 
@@ -89,7 +102,9 @@ fn of_cause(cause: &StageCause, retry: Retry, organization: &str) -> LedgerError
     match cause {
         StageCause::Reply(_) => LedgerError::Violation { what: reason },
         StageCause::Sign(_) => LedgerError::Rejected { reason },
-        StageCause::Call(call) if call.origin() == Origin::Peer && retry == Retry::Never => LedgerError::Rejected { reason },
+        StageCause::Call(call) if call.origin() == Origin::Peer && retry == Retry::Never => {
+            LedgerError::Rejected { reason }
+        }
         _ => LedgerError::Unavailable { organization: organization.to_owned(), reason },
     }
 }

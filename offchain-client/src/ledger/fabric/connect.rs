@@ -83,12 +83,13 @@ impl FabricLedger {
         let identity = Identity::new(msp_id, profile::read_file(&field("cert"), &files.cert)?)
             .map_err(|source| ConnectError::Certificate { field: field("cert"), source })?;
         let key = zeroize::Zeroizing::new(profile::read_file(&field("key"), &files.key)?);
-        let signer = P256Signer::from_pem(&key)
-            .map_err(|source| ConnectError::Key { field: field("key"), source })?;
+        let signer =
+            P256Signer::from_pem(&key).map_err(|source| ConnectError::Key { field: field("key"), source })?;
 
         let mut endpoints = Vec::with_capacity(organization.peers.len());
         for (index, peer) in organization.peers.iter().enumerate() {
-            let ca = profile::read_file(&organization.field(&format!("peers[{index}].tls_ca")), &peer.tls_ca)?;
+            let ca =
+                profile::read_file(&organization.field(&format!("peers[{index}].tls_ca")), &peer.tls_ca)?;
             endpoints.push(Endpoint::tls(&peer.address, Tls::new(ca).server_name(&peer.server_name)));
         }
         let gateway = Gateway::builder(identity)

@@ -1,6 +1,6 @@
 //! The contract's events over the gateway.
 
-use futures::{Stream, StreamExt as _};
+use futures::stream::{self, Stream, StreamExt as _};
 use hlf_gateway::{Backoff, ChaincodeEvent, Checkpoint, Network};
 use lockstep_protocol::ledger::ChannelChange;
 
@@ -28,18 +28,19 @@ pub(super) fn follow(
         Ok(event) => decode(event),
         Err(error) => Err(answer::of_events(&error, &organization)),
     });
-    // The item that ends the stream is still handed out.
-    events.scan(false, |over, item| {
-        let was_over = *over;
-        *over = item.as_ref().is_err_and(|error| !error.is_temporary());
-        std::future::ready((!was_over).then_some(item))
+    stream::unfold(Some(events), |events| async {
+        let mut events = events?;
+        let item = events.next().await?;
+        let over = item.as_ref().is_err_and(|error| !error.is_temporary());
+        Some((item, (!over).then_some(events)))
     })
 }
 
 fn decode(event: ChaincodeEvent) -> Result<LedgerEvent, LedgerError> {
-    let changes: Vec<ChannelChange> = serde_json::from_slice(&event.payload).map_err(|error| LedgerError::Violation {
-        what: format!("event {} of transaction {}: {error}", event.name, event.transaction_id),
-    })?;
+    let changes: Vec<ChannelChange> =
+        serde_json::from_slice(&event.payload).map_err(|error| LedgerError::Violation {
+            what: format!("event {} of transaction {}: {error}", event.name, event.transaction_id),
+        })?;
     Ok(LedgerEvent {
         block: event.block_number,
         tx_id: TransactionId::new(event.transaction_id.as_str()),

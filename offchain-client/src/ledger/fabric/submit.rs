@@ -6,9 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use hlf_gateway::{
-    EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction, TxValidationCode,
-};
+use hlf_gateway::{EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction, TxValidationCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,8 +39,9 @@ impl FabricLedger {
         function: &'static str,
         document: &(impl Serialize + Sync),
     ) -> Result<Submitted<T>, LedgerError> {
-        let document = serde_json::to_string(document)
-            .map_err(|error| LedgerError::Violation { what: format!("the argument of {function}: {error}") })?;
+        let document = serde_json::to_string(document).map_err(|error| LedgerError::Violation {
+            what: format!("the argument of {function}: {error}"),
+        })?;
         let started = Instant::now();
         let mut attempt = 1;
         loop {
@@ -61,7 +60,11 @@ impl FabricLedger {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, function: &str, proposal: &Proposal) -> Result<Submitted<T>, Failure> {
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        function: &str,
+        proposal: &Proposal,
+    ) -> Result<Submitted<T>, Failure> {
         let started = Instant::now();
         let transaction = proposal.endorse().await.map_err(|error| self.not_endorsed(&error))?;
         let endorsed = Instant::now();
@@ -78,7 +81,11 @@ impl FabricLedger {
             record,
             tx_id: TransactionId::new(status.transaction_id().as_str()),
             block: status.block_number(),
-            timing: Timing { endorse: endorsed - started, order: ordered - endorsed, commit: committed - ordered },
+            timing: Timing {
+                endorse: endorsed - started,
+                order: ordered - endorsed,
+                commit: committed - ordered,
+            },
         })
     }
 
@@ -137,7 +144,9 @@ fn not_committed(status: &Status) -> Failure {
     };
     match code.known() {
         // Somebody was faster: the next endorsement sees it.
-        Some(TxValidationCode::MvccReadConflict | TxValidationCode::PhantomReadConflict) => Failure::Again(meaning),
+        Some(TxValidationCode::MvccReadConflict | TxValidationCode::PhantomReadConflict) => {
+            Failure::Again(meaning)
+        }
         _ => Failure::Final(meaning),
     }
 }

@@ -27,27 +27,39 @@ impl Profile {
     fn orderers_to_shell(&self, script: &mut Script) -> Result<(), ProfileError> {
         let orderers = &self.orderers;
         script.array("orderer_address", orderers.iter().map(|orderer| Some(orderer.address.as_str())))?;
-        script.array("orderer_server_name", orderers.iter().map(|orderer| Some(orderer.server_name.as_str())))?;
+        script.array(
+            "orderer_server_name",
+            orderers.iter().map(|orderer| Some(orderer.server_name.as_str())),
+        )?;
         script.files("orderer_tls_ca", orderers.iter().map(|orderer| Some(&orderer.tls_ca)))?;
         script.array("orderer_admin_address", orderers.iter().map(|orderer| orderer.admin_address.as_deref()))
     }
 
     fn organizations_to_shell(&self, script: &mut Script) -> Result<(), ProfileError> {
         let organizations = &self.organizations;
-        script.array("org_name", organizations.iter().map(|organization| Some(organization.name.as_str())))?;
-        script.array("org_msp_id", organizations.iter().map(|organization| Some(organization.msp_id.as_str())))?;
+        script
+            .array("org_name", organizations.iter().map(|organization| Some(organization.name.as_str())))?;
+        script.array(
+            "org_msp_id",
+            organizations.iter().map(|organization| Some(organization.msp_id.as_str())),
+        )?;
 
         type IdentityFile = fn(&Identity) -> Option<&PathBuf>;
         type Holder = fn(&Organization) -> Option<&Identity>;
         let identities: [(&str, Holder, IdentityFile); 5] = [
             ("org_admin_cert", |organization| organization.admin.as_ref(), |identity| Some(&identity.cert)),
             ("org_admin_key", |organization| organization.admin.as_ref(), |identity| Some(&identity.key)),
-            ("org_admin_msp_dir", |organization| organization.admin.as_ref(), |identity| identity.msp_dir.as_ref()),
+            (
+                "org_admin_msp_dir",
+                |organization| organization.admin.as_ref(),
+                |identity| identity.msp_dir.as_ref(),
+            ),
             ("org_user_cert", |organization| organization.user.as_ref(), |identity| Some(&identity.cert)),
             ("org_user_key", |organization| organization.user.as_ref(), |identity| Some(&identity.key)),
         ];
         for (name, holder, file) in identities {
-            script.files(name, organizations.iter().map(|organization| holder(organization).and_then(file)))?;
+            script
+                .files(name, organizations.iter().map(|organization| holder(organization).and_then(file)))?;
         }
 
         let servers = || organizations.iter().map(|organization| organization.chaincode.as_ref());
@@ -80,7 +92,9 @@ impl Profile {
             .organizations
             .iter()
             .enumerate()
-            .flat_map(|(index, organization)| organization.peers.iter().map(move |peer| (index.to_string(), peer)))
+            .flat_map(|(index, organization)| {
+                organization.peers.iter().map(move |peer| (index.to_string(), peer))
+            })
             .collect();
         script.array("peer_org", peers.iter().map(|(index, _)| Some(index.as_str())))?;
         script.array("peer_address", peers.iter().map(|(_, peer)| Some(peer.address.as_str())))?;
@@ -102,14 +116,22 @@ impl Script {
         Ok(())
     }
 
-    fn array<'a>(&mut self, name: &str, values: impl Iterator<Item = Option<&'a str>>) -> Result<(), ProfileError> {
+    fn array<'a>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = Option<&'a str>>,
+    ) -> Result<(), ProfileError> {
         let quoted: Vec<String> =
             values.map(|value| quote(name, value.unwrap_or_default())).collect::<Result<_, _>>()?;
         self.line(name, &format!("({})", quoted.join(" ")));
         Ok(())
     }
 
-    fn files<'a>(&mut self, name: &str, files: impl Iterator<Item = Option<&'a PathBuf>>) -> Result<(), ProfileError> {
+    fn files<'a>(
+        &mut self,
+        name: &str,
+        files: impl Iterator<Item = Option<&'a PathBuf>>,
+    ) -> Result<(), ProfileError> {
         let texts: Vec<Option<&str>> =
             files.map(|file| file.map(|file| text(name, file)).transpose()).collect::<Result<_, _>>()?;
         self.array(name, texts.into_iter())

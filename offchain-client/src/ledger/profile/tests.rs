@@ -55,7 +55,10 @@ fn file_names_are_relative_to_the_profile_or_absolute() {
     let bank = profile.organization("BankMSP").unwrap();
     assert_eq!(bank.admin.as_ref().unwrap().cert, folder.path().join("bank/admin.pem"));
     assert_eq!(bank.admin.as_ref().unwrap().key, Path::new("/keys/admin.key"));
-    assert_eq!(bank.admin.as_ref().unwrap().msp_dir.as_deref(), Some(folder.path().join("bank/msp").as_path()));
+    assert_eq!(
+        bank.admin.as_ref().unwrap().msp_dir.as_deref(),
+        Some(folder.path().join("bank/msp").as_path())
+    );
     assert_eq!(bank.chaincode.as_ref().unwrap().client_ca, folder.path().join("bank/peers.crt"));
     assert_eq!(profile.orderers.first().unwrap().tls_ca, folder.path().join("orderer/ca.crt"));
     assert!(profile.organization("ClientMSP").unwrap().chaincode.is_none());
@@ -113,7 +116,8 @@ fn in_bash(script: &str, print: &str) -> String {
 
 #[test]
 fn a_shell_reads_what_the_profile_says() {
-    let (folder, profile) = read(&GOOD.replace("\"Client\"", "\"it's $HOME `id` \\\\ \"").replace("localhost:17052", "h:1"));
+    let (folder, profile) =
+        read(&GOOD.replace("\"Client\"", "\"it's $HOME `id` \\\\ \"").replace("localhost:17052", "h:1"));
     let script = profile.unwrap().to_shell().unwrap();
     assert_eq!(in_bash(&script, r#"printf %s "${org_name[1]}""#), "it's $HOME `id` \\ ");
     let root = folder.path().display();
