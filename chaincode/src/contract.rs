@@ -1,7 +1,9 @@
 //! Which function a call is for.
 
 use hlf_shim::{Chaincode, Response, Stub};
-use lockstep_protocol::ledger::{CloseByRelease, Command as _, Open, RegisterBank};
+use lockstep_protocol::ledger::{
+    Cancel, CloseByRelease, CloseByToken, Command as _, Freeze, Open, Refund, RegisterBank, Resolve,
+};
 use lockstep_protocol::refusal::Refusal;
 
 use crate::call::Call;
@@ -26,7 +28,12 @@ impl<C: Clock> ChannelContract<C> {
         match str::from_utf8(function).unwrap_or_default() {
             RegisterBank::FUNCTION => call.register_bank().await,
             Open::FUNCTION => call.open().await,
+            Cancel::FUNCTION => call.cancel().await,
             CloseByRelease::FUNCTION => call.close_by_release().await,
+            CloseByToken::FUNCTION => call.close_by_token().await,
+            Refund::FUNCTION => call.refund().await,
+            Freeze::FUNCTION => call.freeze().await,
+            Resolve::FUNCTION => call.resolve().await,
             "Channel" => call.channel().await,
             "Channels" => call.channels().await,
             "History" => call.history().await,

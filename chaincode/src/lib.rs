@@ -5,7 +5,7 @@
 //!
 //! | function | arguments | answer |
 //! | --- | --- | --- |
-//! | `RegisterBank`, `Open`, `CloseByRelease` | one JSON document | the record as it stands |
+//! | `RegisterBank`, `Open`, `Cancel`, `CloseByRelease`, `CloseByToken`, `Refund`, `Freeze`, `Resolve` | one JSON document | the record as it stands |
 //! | `Channel` | channel id | its record |
 //! | `Channels` | `bank`, `client` or `vendor`; that party's key; page size 1 to 100; bookmark or nothing | `{"channels": […], "bookmark": "…"}`; an empty bookmark ends the list |
 //! | `History` | channel id | `[{"tx_id", "timestamp", "record"}, …]`, oldest first |

@@ -1,9 +1,12 @@
 //! The functions that change the ledger [Spec §8].
 
-use lockstep_protocol::ledger::{ChannelChange, CloseByRelease, Command, Open, RegisterBank};
-use lockstep_protocol::ledger::{decode_command, one_argument};
+use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::ledger::{
+    Cancel, ChannelChange, ChannelRecord, CloseByRelease, CloseByToken, Command, Freeze, Open, Refund,
+    RegisterBank, Resolve, decode_command, one_argument,
+};
 use lockstep_protocol::refusal::Refusal;
-use lockstep_protocol::rules::{self, Changed, Outcome, Transition};
+use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Transition};
 
 use crate::call::Call;
 use crate::clock::Clock;
@@ -37,12 +40,51 @@ impl<C: Clock> Call<'_, C> {
         self.store_and_answer(changed).await
     }
 
+    /// `Cancel`.
+    pub(crate) async fn cancel(&self) -> Result<Vec<u8>, Failure> {
+        let command: Cancel = self.command()?;
+        let (ledger, clocks) = (self.ledger()?, self.clocks()?);
+        let registration = store::bank(self.stub, &command.opening().terms().bank_key).await?;
+        let stored = store::channel(self.stub, command.channel_id()).await?;
+        let changed = rules::cancel(registration.as_ref(), stored, &command, &ledger, clocks)?;
+        self.store_and_answer(changed).await
+    }
+
     /// `CloseByRelease`.
     pub(crate) async fn close_by_release(&self) -> Result<Vec<u8>, Failure> {
-        let command: CloseByRelease = self.command()?;
+        self.end(CloseByRelease::channel_id, rules::close_by_release).await
+    }
+
+    /// `CloseByToken`.
+    pub(crate) async fn close_by_token(&self) -> Result<Vec<u8>, Failure> {
+        self.end(CloseByToken::channel_id, rules::close_by_token).await
+    }
+
+    /// `Refund`.
+    pub(crate) async fn refund(&self) -> Result<Vec<u8>, Failure> {
+        self.end(Refund::channel_id, rules::refund).await
+    }
+
+    /// `Freeze`.
+    pub(crate) async fn freeze(&self) -> Result<Vec<u8>, Failure> {
+        self.end(Freeze::channel_id, rules::freeze).await
+    }
+
+    /// `Resolve`.
+    pub(crate) async fn resolve(&self) -> Result<Vec<u8>, Failure> {
+        self.end(Resolve::channel_id, rules::resolve).await
+    }
+
+    /// A command on a channel that is on the ledger: its record and the clocks are all that its rule asks for.
+    async fn end<T: Command>(
+        &self,
+        channel: fn(&T) -> ChannelId,
+        rule: fn(Option<ChannelRecord>, &T, Clocks) -> Result<Changed, Refusal>,
+    ) -> Result<Vec<u8>, Failure> {
+        let command: T = self.command()?;
         let clocks = self.clocks()?;
-        let stored = store::channel(self.stub, command.channel_id()).await?;
-        self.store_and_answer(rules::close_by_release(stored, &command, clocks)?).await
+        let stored = store::channel(self.stub, channel(&command)).await?;
+        self.store_and_answer(rule(stored, &command, clocks)?).await
     }
 
     /// The one JSON document that the function takes.

@@ -39,7 +39,7 @@ pub enum LedgerError {
     Refused(Refusal),
     /// No peer answered, or the network cannot endorse or order at present. Nothing was written; asking again later is safe.
     #[error(
-        "{organization}'s peers cannot serve this now ({reason}); see that the network runs and that the profile names its addresses, then try again"
+        "{organization}'s peers cannot serve this now ({reason}); see that the network runs and that the profile has its addresses, TLS authorities, channel and chaincode, then try again"
     )]
     Unavailable {
         /// The caller's own organisation, by MSP id.

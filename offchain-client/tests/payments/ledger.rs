@@ -13,7 +13,8 @@ use lockstep::party::Clock;
 use lockstep_protocol::hash::{ChannelId, LedgerId, ShortText};
 use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::{
-    BankRegistration, ChannelRecord, CloseByRelease, Open, Refund, RegisterBank,
+    BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
+    RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
@@ -62,6 +63,17 @@ impl MemLedger {
 
     fn clocks(&self) -> Clocks {
         Clocks { transaction: self.caller.now(), endorser: self.clock.now() }
+    }
+
+    fn end(
+        &self,
+        id: ChannelId,
+        rule: impl FnOnce(Option<ChannelRecord>, Clocks) -> Result<Changed, Refusal>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.up()?;
+        let mut state = self.state.lock().unwrap();
+        let stored = state.channels.get(&id).cloned();
+        state.apply(rule(stored, self.clocks()))
     }
 
     fn up(&self) -> Result<(), LedgerError> {
@@ -133,11 +145,32 @@ impl Ledger for MemLedger {
         &self,
         command: &CloseByRelease,
     ) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        self.up()?;
-        let mut state = self.state.lock().unwrap();
-        let stored = state.channels.get(&command.channel_id()).cloned();
-        let changed = rules::close_by_release(stored, command, self.clocks());
-        state.apply(changed)
+        self.end(command.channel_id(), |stored, clocks| rules::close_by_release(stored, command, clocks))
+    }
+
+    async fn cancel(&self, command: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        let key = command.opening().terms().bank_key;
+        let registration = self.state.lock().unwrap().banks.get(&key).cloned();
+        let ledger = self.ledger_id();
+        self.end(command.channel_id(), |stored, clocks| {
+            rules::cancel(registration.as_ref(), stored, command, &ledger, clocks)
+        })
+    }
+
+    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.end(command.channel_id(), |stored, clocks| rules::close_by_token(stored, command, clocks))
+    }
+
+    async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.end(command.channel_id(), |stored, clocks| rules::refund(stored, command, clocks))
+    }
+
+    async fn freeze(&self, command: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.end(command.channel_id(), |stored, clocks| rules::freeze(stored, command, clocks))
+    }
+
+    async fn resolve(&self, command: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.end(command.channel_id(), |stored, clocks| rules::resolve(stored, command, clocks))
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {

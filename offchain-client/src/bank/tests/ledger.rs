@@ -8,7 +8,8 @@ use futures::StreamExt;
 use lockstep_protocol::hash::{ChannelId, LedgerId};
 use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::{
-    BankRegistration, ChannelChange, ChannelRecord, CloseByRelease, Open, RegisterBank,
+    BankRegistration, Cancel, ChannelChange, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open,
+    Refund, RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{Changed, Outcome};
@@ -90,6 +91,26 @@ impl Ledger for TestLedger {
     }
 
     async fn close_by_release(&self, _: &CloseByRelease) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn cancel(&self, _: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn close_by_token(&self, _: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn refund(&self, _: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn freeze(&self, _: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        unused()
+    }
+
+    async fn resolve(&self, _: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError> {
         unused()
     }
 
