@@ -1,5 +1,6 @@
 //! `lockstep client VERB`.
 
+mod asked;
 mod init;
 mod look;
 mod open;
@@ -29,6 +30,7 @@ pub enum Verb {
     /// Make a wallet: its keys and its configuration
     Init(init::Init),
     /// Open the account at the bank, or find it, and take a fresh credential
+    #[command(after_help = party::ACCOUNT_JSON)]
     Account(AccountArgs),
     /// Open a channel to a vendor
     Open(open::Open),
@@ -41,6 +43,7 @@ pub enum Verb {
     /// Verify a transcript: a file, or a channel of this wallet
     Receipts(receipts::Receipts),
     /// Show every movement of the account at the bank
+    #[command(after_help = party::STATEMENT_JSON)]
     Statement(AccountArgs),
 }
 

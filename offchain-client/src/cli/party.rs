@@ -121,6 +121,13 @@ pub(super) async fn check_bank(bank: &BankClient, ledger: &FabricLedger) -> Resu
     Err(CliError::new(Exit::Setup, what).with_hint("compare channel and chaincode in the two profiles"))
 }
 
+/// What `account --json` prints.
+pub(super) const ACCOUNT_JSON: &str = "JSON: {account_key, balance, reserved, withheld, reputation, identity, \
+credential_expires}; amounts are micro-units as decimal strings.";
+/// What `statement --json` prints.
+pub(super) const STATEMENT_JSON: &str = "JSON: {account, lines: [{entry, at, cause, channel, reference, movements: [{bucket, \
+amount, standing}]}], next, reputation_changes, alarms}; amounts are micro-units.";
+
 /// Flags of `account` and `statement`.
 #[derive(Args, Debug)]
 pub struct AccountArgs {

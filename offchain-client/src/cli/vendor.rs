@@ -19,6 +19,7 @@ pub enum Verb {
     /// Make a vendor: its keys, its certificate, its configuration
     Init(Box<init::Init>),
     /// Open the account at the bank, or find it, and take a fresh credential
+    #[command(after_help = party::ACCOUNT_JSON)]
     Account(AccountArgs),
     /// Take payments, unlock and close what is released, until stopped
     Serve(serve::Serve),
@@ -29,6 +30,7 @@ pub enum Verb {
     /// Verify and export the receipts of a channel
     Receipts(receipts::Receipts),
     /// Show every movement of the account at the bank
+    #[command(after_help = party::STATEMENT_JSON)]
     Statement(AccountArgs),
 }
 

@@ -15,9 +15,8 @@ use crate::keystore;
 use crate::wallet::NewWallet;
 
 /// Flags of `client init`.
-///
-/// JSON: {home, account_key, bank_key, encrypted}.
 #[derive(Args, Debug)]
+#[command(after_help = "JSON: {home, account_key, bank_key, encrypted}.")]
 pub struct Init {
     #[command(flatten)]
     home: HomeArgs,

@@ -18,10 +18,10 @@ use crate::wallet::Facts;
 const PAGE: u32 = 100;
 
 /// Flags of `client channels`.
-///
-/// JSON: a list of {channel_id, phase, payments, paid, total, unit_price, expiry, vendor, memo}. Payments are those that were
-/// signed; the vendor has acknowledged them all but the last window at most.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: a list of {channel_id, phase, payments, paid, total, unit_price, expiry, vendor, memo}. Payments are those that were signed; the vendor has acknowledged them all but the last window at most."
+)]
 pub struct Channels {
     #[command(flatten)]
     home: HomeArgs,

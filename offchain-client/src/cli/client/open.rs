@@ -1,40 +1,39 @@
 //! `lockstep client open`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::{ChannelId, IdentityRoot, Nonce};
 use lockstep_protocol::key::{PublicKey, SecretKey};
 use lockstep_protocol::memo::Memo;
-use lockstep_protocol::opening::{OpeningRequest, SignedOpening, SignedRequest};
-use lockstep_protocol::time::{MaxDrift, Timestamp};
+use lockstep_protocol::opening::{OpeningRequest, SignedRequest};
+use lockstep_protocol::time::Timestamp;
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::units::Units;
 use serde::Serialize;
 
 use super::super::party::{account_key, bank, check_bank, kept_credential, take_credential};
 use super::super::{CliError, Exit, Output};
+use super::asked::Asked;
 use super::{OpenWallet, WalletArgs};
-use crate::bank::client::{BankClient, BankError};
+use crate::bank::client::BankClient;
 use crate::entropy::random_bytes;
 use crate::home::{Access, read_small_text};
 use crate::ledger::{Ledger as _, TransactionId};
 use crate::party::{Clock, Dollars, Span};
 use crate::stream::Terms;
-use crate::wallet::{Facts, VendorLink, terms};
+use crate::wallet::{VendorLink, terms};
 
 /// How long the ledger has to take the opening.
 const OPEN_WITHIN: Duration = Duration::from_secs(300);
-/// A bank that does not answer is asked the same again this often.
-const ATTEMPTS: u32 = 5;
 
 /// Flags of `client open`.
-///
-/// JSON: {channel_id, tx_id, block, seconds, total, unit_price, count, expiry, vendor_key}; seconds is the ledger's part, from
-/// submission to commit.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: {channel_id, tx_id, block, seconds, total, unit_price, count, expiry, vendor_key}; seconds is the ledger's part, from submission to commit."
+)]
 pub struct Open {
     #[command(flatten)]
     wallet: WalletArgs,
@@ -84,14 +83,19 @@ impl Open {
         let bank = bank(&open.home, &open.config.bank)?;
         let spinner = out.spinner("asking vendor and bank");
         let info = check_bank(&bank, &open.ledger).await?;
+        if let Some(channel) = Asked::take_up(&open, &bank, &key, info.max_drift).await? {
+            out.note(&format!(
+                "An opening that was interrupted is finished as far as the bank: channel {channel}."
+            ));
+        }
         let terms = terms(&self.vendor, &self.vendor_ca).await?;
         self.check_terms(&terms, &open, bank.bank_key())?;
         let identity = self.identity(&open, &bank, &key).await?;
         let (request, nonce) = self.request(&open, &terms, identity, &key, &memo)?;
         let signed = SignedRequest::sign(request, &key, &open.seed.payment_key(&nonce));
-        let given = ask(&bank, &key, &signed, info.max_drift).await?;
-        let facts = Facts { vendor: self.keep_certificate(&open, &given)?, given, memo };
-        let channel = open.wallet.remember(&facts).await?;
+        let asked = Asked { signed, vendor: self.keep_certificate(&open, &nonce)?, memo };
+        asked.write(&open.home)?;
+        let channel = asked.finish(&open, &bank, &key, info.max_drift).await?;
         spinner.set_message("waiting for the ledger");
         let submitted = open.wallet.submit_open(channel).await.map_err(|error| {
             CliError::from(error).with_hint(format!(
@@ -198,30 +202,10 @@ impl Open {
     }
 
     /// The channel keeps the vendor's certificate: it is pinned for as long as the channel lives.
-    fn keep_certificate(&self, open: &OpenWallet, given: &SignedOpening) -> Result<VendorLink, CliError> {
+    fn keep_certificate(&self, open: &OpenWallet, nonce: &Nonce) -> Result<VendorLink, CliError> {
         let certificate = read_small_text(&self.vendor_ca)?;
-        let name = format!("vendor-{}.pem", given.opening().channel_id());
+        let name = format!("vendor-{nonce}.pem");
         open.home.write(&name, certificate.as_bytes(), Access::Public)?;
         Ok(VendorLink { url: self.vendor.clone(), certificate: Path::new(&name).to_owned() })
-    }
-}
-
-/// Asks for the opening. The same request again gets the same answer, so a bank that does not answer is asked again.
-async fn ask(
-    bank: &BankClient,
-    key: &SecretKey,
-    signed: &SignedRequest,
-    drift: MaxDrift,
-) -> Result<SignedOpening, BankError> {
-    let (began, mut attempt) = (Instant::now(), 1);
-    loop {
-        match bank.request_opening(key, signed, drift).await {
-            Err(error) if error.is_temporary() && attempt < ATTEMPTS => {
-                tracing::warn!(%error, elapsed = ?began.elapsed(), "the bank is asked again");
-                tokio::time::sleep(Duration::from_millis(200) * attempt).await;
-                attempt += 1;
-            }
-            answer => return answer,
-        }
     }
 }

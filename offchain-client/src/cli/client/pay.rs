@@ -14,11 +14,10 @@ use super::WalletArgs;
 use crate::wallet::{Order, Pace, Paid, PayOutcome};
 
 /// Flags of `client pay`.
-///
-/// JSON: {channel_id, payments, seconds, rate, bytes_sent, bytes_received, bytes_per_payment, last_number, total, units_left,
-/// vendor_closes}. Seconds run from the first signature to the last acknowledgement; bytes are those on the wire in both
-/// directions, TLS included; total is what the channel has paid in all.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: {channel_id, payments, seconds, rate, bytes_sent, bytes_received, bytes_per_payment, last_number, total, units_left, vendor_closes}. Seconds run from the first signature to the last acknowledgement; bytes are those on the wire in both directions, TLS included; total is what the channel has paid in all."
+)]
 pub struct Pay {
     #[command(flatten)]
     wallet: WalletArgs,

@@ -18,9 +18,10 @@ use crate::store::Journal as _;
 use crate::wallet::{AuditError, Facts, WalletConfig};
 
 /// Flags of `client receipts`.
-///
-/// JSON: {channel_id, receipts_verified, units, amount, own}; own: the opening is the one in this wallet.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: {channel_id, receipts_verified, units, amount, own}; own: the opening is the one in this wallet."
+)]
 pub struct Receipts {
     #[command(flatten)]
     wallet: WalletArgs,

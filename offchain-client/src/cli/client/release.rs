@@ -13,11 +13,10 @@ use super::WalletArgs;
 use crate::ledger::TransactionId;
 
 /// Flags of `client release`.
-///
-/// JSON: {channel_id, payments, units, to_vendor, to_client, release_seconds, unlock_seconds, receipts_verified, close: {tx_id,
-/// block, seconds, kind}}. Release is from the connection to the vendor's having the release, unlocking is the vendor's walk
-/// back to the bank's signature with every receipt verified and stored, close.seconds is the ledger's part.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: {channel_id, payments, units, to_vendor, to_client, release_seconds, unlock_seconds, receipts_verified, close: {tx_id, block, seconds, kind}}. Release is from the connection to the vendor's having the release, unlocking is the vendor's walk back to the bank's signature with every receipt verified and stored, close.seconds is the ledger's part."
+)]
 pub struct Release {
     #[command(flatten)]
     wallet: WalletArgs,

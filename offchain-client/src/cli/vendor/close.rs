@@ -17,9 +17,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Flags of `vendor close`.
 ///
-/// Marks the channel closing; the running `vendor serve` asks the client for its release, unlocks and closes. JSON: the
-/// channel as in `vendor channels`.
+/// Marks the channel closing; the running `vendor serve` asks the client for its release, unlocks and closes.
 #[derive(Args, Debug)]
+#[command(after_help = "JSON: the channel as in `vendor channels`.")]
 pub struct Close {
     #[command(flatten)]
     home: HomeArgs,

@@ -14,9 +14,8 @@ use crate::tls;
 use crate::vendor::{NewVendor, VendorConfig};
 
 /// Flags of `vendor init`.
-///
-/// JSON: {home, vendor_key, bank_key, certificate, encrypted}.
 #[derive(Args, Debug)]
+#[command(after_help = "JSON: {home, vendor_key, bank_key, certificate, encrypted}.")]
 pub struct Init {
     #[command(flatten)]
     home: HomeArgs,

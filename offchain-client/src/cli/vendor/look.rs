@@ -20,10 +20,10 @@ use crate::vendor::{Ending, Facts};
 const PAGE: u32 = 100;
 
 /// Flags of `vendor channels`.
-///
-/// JSON: a list of {channel_id, phase, payments, units, earned, total, client_key, expiry, receipts, close}; close is {tx_id, block,
-/// micros, units} once the channel is closed.
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON: a list of {channel_id, phase, payments, units, earned, total, client_key, expiry, receipts, close}; close is {tx_id, block, micros, units} once the channel is closed."
+)]
 pub struct Channels {
     #[command(flatten)]
     home: HomeArgs,

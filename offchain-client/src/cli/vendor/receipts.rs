@@ -17,9 +17,11 @@ use crate::vendor::{ReceiptReader, ReceiptsError};
 
 /// Flags of `vendor receipts`.
 ///
-/// The file has a line of JSON with the opening and one for each receipt; `client receipts FILE` verifies it. JSON on standard
-/// output: {channel_id, receipts_verified, units, amount, file}.
+/// The file has a line of
 #[derive(Args, Debug)]
+#[command(
+    after_help = "JSON with the opening and one for each receipt; `client receipts FILE` verifies it. JSON on standard output: {channel_id, receipts_verified, units, amount, file}."
+)]
 pub struct Receipts {
     #[command(flatten)]
     home: HomeArgs,
@@ -97,7 +99,8 @@ struct NewFile<'a> {
 
 impl<'a> NewFile<'a> {
     fn create(path: &'a Path) -> Result<Self, CliError> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
         let temporary = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(path, &error))?;
         Ok(Self { path, temporary: BufWriter::new(temporary) })
     }

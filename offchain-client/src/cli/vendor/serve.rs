@@ -17,9 +17,8 @@ use crate::tls::{ALPN_GRPC, ServerIdentity};
 use crate::vendor::{Presence, Vendor, VendorConfig};
 
 /// Flags of `vendor serve`.
-///
-/// JSON, once payments are taken: {ready, address, vendor_key, safety_margin_ms}.
 #[derive(Args, Debug)]
+#[command(after_help = "JSON, once payments are taken: {ready, address, vendor_key, safety_margin_ms}.")]
 pub struct Serve {
     #[command(flatten)]
     home: HomeArgs,
