@@ -10,6 +10,9 @@ use crate::call::Call;
 use crate::clock::Clock;
 use crate::failure::Failure;
 
+/// Most bytes of a function's name that are logged.
+const LONGEST_NAME: usize = 64;
+
 /// The channel contract, with the endorser's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct ChannelContract<C> {
@@ -48,10 +51,15 @@ impl<C: Clock> Chaincode for ChannelContract<C> {
         match self.answer(stub).await {
             Ok(answer) => Response::success(answer),
             Err(failure) => {
-                let function = stub.args().first().map(|name| String::from_utf8_lossy(name));
-                tracing::info!(tx_id = stub.tx_id(), ?function, %failure, "refused");
+                tracing::info!(function = ?shown(stub), %failure, "refused");
                 failure.into()
             }
         }
     }
+}
+
+/// The function that was asked for, as much of it as a log wants: the caller may have sent anything.
+fn shown(stub: &Stub) -> String {
+    let name = stub.args().first().map_or(&[][..], |name| name.get(..LONGEST_NAME).unwrap_or(name));
+    String::from_utf8_lossy(name).into_owned()
 }

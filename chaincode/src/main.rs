@@ -1,6 +1,7 @@
 //! Serves the channel contract to the peers that dial in (chaincode as a service).
 
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -33,7 +34,8 @@ SIGTERM and SIGINT stop it once the transactions under way have ended.";
 async fn main() -> ExitCode {
     let Arguments {} = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

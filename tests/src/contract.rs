@@ -1,15 +1,16 @@
 //! The channel contract as any client of the network sees it, every call observed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 use hlf_gateway::{
-    CallError, ChaincodeEvent, Code, Contract, Endpoint, ErrorDetail, Gateway, Identity, Network, P256Signer,
-    StageCause, Tls,
+    CallError, ChaincodeEvent, Code, Contract, EndorseError, Endpoint, ErrorDetail, Gateway, Identity,
+    Network, P256Signer, ProposalBuilder, StageCause, Tls, Transaction,
 };
 use lockstep::ledger::profile::{Organization, Profile};
-use lockstep_protocol::Refusal;
+use lockstep_protocol::ledger::Command;
+use lockstep_protocol::{Refusal, Timestamp};
 
 use crate::observation::{Outcome, Recorder, normalise};
 use crate::scenario::Failure;
@@ -33,6 +34,7 @@ pub struct ObservedContract {
     contract: Contract,
     recorder: Arc<Recorder>,
     scenario: &'static str,
+    clock_off_by: i64,
 }
 
 /// What a call came to.
@@ -94,7 +96,43 @@ impl ObservedContract {
         let gateway = gateway(organization, caller)?;
         let network = gateway.network(&profile.channel);
         let contract = network.contract(&profile.chaincode);
-        Ok(Self { network, contract, recorder, scenario })
+        Ok(Self { network, contract, recorder, scenario, clock_off_by: 0 })
+    }
+
+    /// The same contract with another recorder.
+    #[must_use]
+    pub fn recording_to(&self, recorder: Arc<Recorder>) -> Self {
+        Self { recorder, ..self.clone() }
+    }
+
+    /// The same contract for a caller whose clock is off by so many milliseconds.
+    #[must_use]
+    pub fn with_clock_off_by(&self, millis: i64) -> Self {
+        Self { clock_off_by: millis, ..self.clone() }
+    }
+
+    /// Has a function endorsed as if it were called at this time; to be submitted later.
+    ///
+    /// # Errors
+    /// If it is not endorsed.
+    pub async fn endorsed_at(
+        &self,
+        time: Timestamp,
+        command: &impl Command,
+    ) -> Result<Transaction, EndorseError> {
+        let time = UNIX_EPOCH + Duration::from_millis(time.as_unix_millis());
+        self.proposal(function_of(command), &[command.to_json().into_bytes()])
+            .timestamp(time)
+            .build()
+            .endorse()
+            .await
+    }
+
+    fn proposal(&self, function: &str, arguments: &[Vec<u8>]) -> ProposalBuilder {
+        let off = Duration::from_millis(self.clock_off_by.unsigned_abs());
+        let now = SystemTime::now();
+        let time = if self.clock_off_by < 0 { now - off } else { now + off };
+        self.contract.proposal(function).arguments(arguments.to_vec()).timestamp(time)
     }
 
     /// Submits, waits for the commit, and notes what came of it, with the event if there is one.
@@ -106,7 +144,7 @@ impl ObservedContract {
 
     /// Asks one peer and notes what came of it.
     pub async fn evaluate(&self, step: &str, function: &str, arguments: &[Vec<u8>]) -> Call {
-        let call = match self.contract.proposal(function).arguments(arguments.to_vec()).evaluate().await {
+        let call = match self.proposal(function, arguments).evaluate().await {
             Ok(payload) => Call::answered(payload),
             Err(error) => Call::failed("evaluate", error.cause(), error.chaincode_message()),
         };
@@ -152,7 +190,7 @@ impl ObservedContract {
     }
 
     async fn submit_once(&self, function: &str, arguments: &[Vec<u8>]) -> Call {
-        let proposal = self.contract.proposal(function).arguments(arguments.to_vec()).build();
+        let proposal = self.proposal(function, arguments).build();
         let transaction = match proposal.endorse().await {
             Ok(transaction) => transaction,
             Err(error) => return Call::failed("endorse", error.cause(), error.chaincode_message()),
@@ -193,6 +231,10 @@ impl Call {
         let outcome = Outcome::Error { stage: stage.to_owned(), grpc: format!("{grpc:?}"), details };
         Self { outcome, payload: Vec::new(), message: message.map(ToOwned::to_owned), committed: None }
     }
+}
+
+fn function_of<T: Command>(_: &T) -> &'static str {
+    T::FUNCTION
 }
 
 /// Peers answer in no certain order, and how many of them the gateway asked is its own business.

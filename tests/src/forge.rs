@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lockstep_protocol::ledger::{CloseByRelease, Open, RegisterBank};
+use lockstep_protocol::ledger::{CloseByRelease, CloseByToken, Open, RegisterBank};
 use lockstep_protocol::opening::{Opening, OpeningTerms, SignedOpening};
 use lockstep_protocol::payment::PaymentFields;
 use lockstep_protocol::token_chain::TokenChain;
@@ -11,9 +11,6 @@ use lockstep_protocol::{
     Amount, ChannelId, IdentityRoot, LedgerId, Lock, MaxDrift, Memo, Nonce, PaymentNumber, Reputation,
     SecretKey, ShortText, Signature, Timestamp, Units,
 };
-
-/// D of the forged bank.
-pub const DRIFT: MaxDrift = MaxDrift::DEFAULT;
 
 /// The present time of this machine.
 ///
@@ -41,14 +38,27 @@ pub struct Forge {
     ledger: LedgerId,
     bank: SecretKey,
     vendor: SecretKey,
+    drift: MaxDrift,
 }
 
 impl Forge {
-    /// Fresh keys for one scenario on this ledger.
+    /// Fresh keys for one scenario on this ledger, with the usual D.
     #[must_use]
     pub fn new(ledger: LedgerId) -> Self {
+        Self::with_drift(ledger, MaxDrift::DEFAULT)
+    }
+
+    /// Fresh keys for one scenario on this ledger, with a D of its own: a short one lets a channel expire within seconds.
+    #[must_use]
+    pub fn with_drift(ledger: LedgerId, drift: MaxDrift) -> Self {
         let mut rng = rand::rng();
-        Self { ledger, bank: SecretKey::random(&mut rng), vendor: SecretKey::random(&mut rng) }
+        Self { ledger, bank: SecretKey::random(&mut rng), vendor: SecretKey::random(&mut rng), drift }
+    }
+
+    /// The bank's D.
+    #[must_use]
+    pub const fn drift(&self) -> MaxDrift {
+        self.drift
     }
 
     /// The bank's key.
@@ -70,7 +80,7 @@ impl Forge {
     #[must_use]
     pub fn registration(&self, msp_id: &str) -> RegisterBank {
         let msp_id = ShortText::new(msp_id).expect("MSP ids are short");
-        RegisterBank::sign(&self.ledger, msp_id, DRIFT, &self.bank)
+        RegisterBank::sign(&self.ledger, msp_id, self.drift, &self.bank)
     }
 
     /// A channel of `count` units of one cent that nothing is wrong with.
@@ -178,6 +188,24 @@ impl<'a> ForgedChannel<'a> {
         }
         let (fields, signature, _) = before.expect("at least one payment");
         (fields, signature)
+    }
+
+    /// The vendor's claim of some units with their token.
+    ///
+    /// # Panics
+    /// If the channel has fewer.
+    pub fn claim(&mut self, units: u32) -> CloseByToken {
+        let units = Units::from_count(units);
+        let token = self.chain.token(units).expect("scenarios claim what the channel has");
+        CloseByToken::sign(self.id(), units, token, &self.forge.vendor)
+    }
+
+    /// The channel with as short a life as its bank's D allows: it is to be opened within three seconds.
+    #[must_use]
+    pub fn short_lived(mut self) -> Self {
+        self.terms.open_by = after(self.terms.opened, Duration::from_secs(3));
+        self.terms.expiry = after(self.terms.open_by, self.forge.drift.as_duration() * 4);
+        self
     }
 
     /// The client's signature on a payment.

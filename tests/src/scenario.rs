@@ -85,6 +85,12 @@ impl Context {
         ObservedContract::new(&self.profile, msp_id, caller, Arc::clone(&self.recorder), scenario)
     }
 
+    /// The same contract, whose calls are not recorded: how many there are, or how they end, is chance.
+    #[must_use]
+    pub fn unobserved(&self, contract: &ObservedContract) -> ObservedContract {
+        contract.recording_to(Arc::new(Recorder::default()))
+    }
+
     /// The ledger's id [Spec §1].
     ///
     /// # Errors

@@ -1,21 +1,32 @@
 //! Every function with too few, too many, empty, huge and undecodable arguments: a coded refusal, never a panic.
 
 use hlf_shim::testing::Call;
-use lockstep_protocol::Refusal;
-use lockstep_protocol::ledger::Command as _;
+use lockstep_protocol::ledger::{CloseByToken, Command as _, Freeze, FreezeReason, Refund, Resolve};
+use lockstep_protocol::{EvidenceHash, Refusal, Token, Units};
 use proptest::prelude::*;
 
 use crate::world::{World, assert_refused};
 
 /// Every function with arguments that it takes.
 fn good(world: &World) -> Vec<(&'static str, Vec<Vec<u8>>)> {
-    let id = world.opening(1).channel_id().to_string();
+    let channel = world.opening(1).channel_id();
+    let (units, token, evidence) =
+        (Units::ZERO, Token::from_bytes([1; 32]), EvidenceHash::from_bytes([2; 32]));
+    let id = channel.to_string();
     let bank = world.bank.public_key().to_string();
     let document = |json: String| vec![json.into_bytes()];
     vec![
         ("RegisterBank", document(world.registration().to_json())),
         ("Open", document(world.opening(1).to_json())),
+        ("Cancel", document(world.opening(1).to_json())),
         ("CloseByRelease", document(world.close(1, world.payment(1)).to_json())),
+        ("CloseByToken", document(CloseByToken::sign(channel, units, token, &world.vendor).to_json())),
+        ("Refund", document(Refund::new(channel).to_json())),
+        (
+            "Freeze",
+            document(Freeze::sign(channel, FreezeReason::CourtOrder, evidence, &world.bank).to_json()),
+        ),
+        ("Resolve", document(Resolve::sign(channel, units, &world.bank).to_json())),
         ("Channel", document(id.clone())),
         ("History", document(id)),
         ("Bank", document(bank.clone())),

@@ -10,10 +10,15 @@ pub(super) const SCENARIOS: &[Scenario] =
     &[Scenario { name: "malformed arguments are refused with a code by every function", run: malformed }];
 
 /// The contract's functions and how many arguments each takes.
-const FUNCTIONS: [(&str, usize); 7] = [
+const FUNCTIONS: [(&str, usize); 12] = [
     ("RegisterBank", 1),
     ("Open", 1),
+    ("Cancel", 1),
     ("CloseByRelease", 1),
+    ("CloseByToken", 1),
+    ("Refund", 1),
+    ("Freeze", 1),
+    ("Resolve", 1),
     ("Channel", 1),
     ("Channels", 4),
     ("History", 1),
@@ -39,11 +44,8 @@ fn malformed(context: &Context) -> Result<(), Failure> {
             for (what, arguments, expected) in cases {
                 ask(&contract, function, what, &arguments, expected).await?;
             }
-            let nonsense = if matches!(function, "RegisterBank" | "Open" | "CloseByRelease") {
-                Refusal::MalformedDocument
-            } else {
-                Refusal::MalformedValue
-            };
+            let reads = matches!(function, "Channel" | "Channels" | "History" | "Bank");
+            let nonsense = if reads { Refusal::MalformedValue } else { Refusal::MalformedDocument };
             for text in ["{}", "[[[[", "null", "\u{0}", "{\"opening\":{},\"opening\":{}}"] {
                 ask(&contract, function, &format!("{text:?}"), &all(text.as_bytes()), nonsense).await?;
             }

@@ -3,6 +3,8 @@
 mod arguments;
 mod closes;
 mod crowd;
+mod endings;
+mod frozen;
 mod openings;
 mod payments;
 mod settlement;
@@ -16,6 +18,8 @@ pub fn all() -> Vec<Scenario> {
         settlement::SCENARIOS,
         openings::SCENARIOS,
         closes::SCENARIOS,
+        endings::SCENARIOS,
+        frozen::SCENARIOS,
         payments::SCENARIOS,
         arguments::SCENARIOS,
         crowd::SCENARIOS,
