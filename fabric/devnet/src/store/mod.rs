@@ -105,8 +105,10 @@ impl Store {
     /// # Errors
     /// When the file cannot be opened, is damaged, or belongs to another channel or version.
     pub fn open(path: &Path, channel: &str) -> Result<Self, StoreError> {
-        let database =
-            Database::create(path).map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(path)
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
         let store = Self { database: Arc::new(database) };
         store.prepare(path, channel)?;
         if store.height()? == 0 {
