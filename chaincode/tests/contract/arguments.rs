@@ -7,6 +7,10 @@ use proptest::prelude::*;
 
 use crate::world::{World, assert_refused};
 
+/// The functions that take a document.
+const COMMANDS: [&str; 8] =
+    ["RegisterBank", "Open", "Cancel", "CloseByRelease", "CloseByToken", "Refund", "Freeze", "Resolve"];
+
 /// Every function with arguments that it takes.
 fn good(world: &World) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let channel = world.opening(1).channel_id();
@@ -98,7 +102,7 @@ async fn documents_of_another_shape() {
         "1e999",
         "{\"opening\":{}}",
     ];
-    for function in ["RegisterBank", "Open", "CloseByRelease"] {
+    for function in COMMANDS {
         for document in documents {
             let done = world.call(call(function, &[document.as_bytes().to_vec()])).await;
             assert_refused(&done, Refusal::MalformedDocument);
@@ -109,7 +113,7 @@ async fn documents_of_another_shape() {
 #[tokio::test]
 async fn a_document_with_a_field_missing_added_twice_or_of_another_type() {
     let mut world = World::new().await;
-    for (function, arguments) in good(&world).into_iter().take(3) {
+    for (function, arguments) in good(&world).into_iter().filter(|(name, _)| COMMANDS.contains(name)) {
         let text = String::from_utf8(arguments[0].clone()).unwrap();
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
         let mut variants =
@@ -164,7 +168,7 @@ async fn ids_and_keys_that_are_none() {
 async fn functions_that_are_none() {
     let mut world = World::new().await;
     for function in
-        ["", "open", "Open ", "Channel\0", "lockstep:Open", "org.hyperledger.fabric:GetMetadata", "Cancel"]
+        ["", "open", "Open ", "Channel\0", "lockstep:Open", "org.hyperledger.fabric:GetMetadata", "Withdraw"]
     {
         assert_refused(&world.call(call(function, &[])).await, Refusal::UnknownFunction);
     }
