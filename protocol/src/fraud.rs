@@ -5,6 +5,7 @@ use crate::hash::{EvidenceHash, Hasher};
 use crate::opening::SignedOpening;
 use crate::payment::PaymentFields;
 use crate::refusal::Refusal;
+use crate::release::open_lock;
 use crate::signature::Signature;
 use crate::units::PaymentNumber;
 
@@ -81,12 +82,7 @@ impl FraudProof {
             return Err(Refusal::BadFraudProof);
         }
         // 4. ℓkᵢ opens to something that is no signature.
-        let opened = self.later.previous_lock.open(&self.earlier_signature);
-        let honest = if self.earlier.number == PaymentNumber::FIRST {
-            opened == *record.bank_signature()
-        } else {
-            client.verify(&self.earlier.previous.as_digest(), &opened).is_ok()
-        };
-        if honest { Err(Refusal::BadFraudProof) } else { Ok(self.evidence()) }
+        let opened = open_lock(record, &self.earlier, &self.later.previous_lock, &self.earlier_signature);
+        if opened.is_some() { Err(Refusal::BadFraudProof) } else { Ok(self.evidence()) }
     }
 }

@@ -14,7 +14,7 @@
 //! | the wallet's secrets | [`wallet_seed::WalletSeed`] gives each channel its payment key and its [`token_chain::TokenChain`] |
 //! | an opening | [`opening`]: client [`opening::SignedRequest::sign`] → bank `verify` → [`opening::VerifiedRequest::opening`] → [`opening::SignedOpening::sign`] → client [`opening::OpeningRequest::check_answer`] |
 //! | payments on the wire | [`payment`]: [`payment::PaymentRecord`], [`payment::Batch`], [`payment::Ack`]; in journals [`payment::Payment`], [`payment::Head`] |
-//! | the client's side | [`payer`]: [`payer::Paying`] (`resume`, `pay`, `reconcile`, `release`) → [`payer::Released`] |
+//! | the client's side | [`payer`]: [`payer::Resuming`] (`reconcile`) → [`payer::Paying`] (`pay`, `release`) → [`payer::Released`] |
 //! | the vendor's side | [`payee`]: [`payee::Receiving`] (`take`, `resume`, `accept`, `close`) → [`payee::Closing`] (`asks_for`, `released`) → [`payee::Settling`] or [`payee::Claiming`] |
 //! | unlocking | [`release::Walk`] from σ_n down to σ₀, giving [`receipt::Receipt`]s or a [`fraud::FraudProof`]; [`transcript::Transcript`] checks receipts forward |
 //! | the ledger's documents | [`ledger`]: commands ([`ledger::decode_command`]), [`ledger::ChannelRecord`], [`ledger::BankRegistration`], [`ledger::ChannelChange`] |

@@ -1,8 +1,9 @@
 //! The client's side of a channel, one struct per phase [Spec §6, §7].
 //!
 //! ```text
-//! Paying ── pay ──► Paying ── release ──► Released
-//!    └── reconcile ──► Paying, or Poisoned: it never signs on that channel again
+//! Resuming ── reconcile ──► Paying ── pay ──► Paying ── release ──► Released
+//!     └──────────────┬───────────────────────────────┘
+//!                    └──► Poisoned: it never signs on that channel again
 //! ```
 //!
 //! The caller makes every [`Payment`] durable before it sends it, marks the channel released before it sends σ_n, and marks it
@@ -76,6 +77,22 @@ pub struct Poisoned {
     pub vendor: Ack,
 }
 
+/// Why nothing was released. Nothing was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The vendor has no payment: there is nothing to release, and the phase goes on.
+    #[error("the vendor has no payment to release")]
+    NothingToRelease(Box<Paying>),
+    /// The vendor names a payment that this wallet did not make; the phase is gone.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+}
+
+/// A channel taken up from the journal. Nothing is signed before the vendor's last payment was compared with it [Spec §6].
+#[derive(Debug)]
+#[must_use]
+pub struct Resuming(Paying);
+
 /// The phase in which payments are made. Prints without its secrets: key, tokens and σ_n.
 pub struct Paying {
     opening: Opening,
@@ -86,17 +103,17 @@ pub struct Paying {
     signature: Signature,
 }
 
-impl Paying {
-    /// Begins paying, or goes on from a journal's head. `record` is what the client's own peer shows, `given` what the bank gave and
-    /// the client checked against its request; the σ₀ that is locked is the record's [Spec §4].
+impl Resuming {
+    /// Takes a channel up from its journal's head, which is [`Head::start`] before any payment. `record` is what the client's own peer
+    /// shows, `given` what the bank gave and the client checked against its request; the σ₀ that is locked is the record's [Spec §4].
     ///
     /// # Errors
     /// [`NotPayable`].
-    pub fn resume(
+    pub fn new(
         record: &ChannelRecord,
         given: &SignedOpening,
         seed: &WalletSeed,
-        head: Option<Head>,
+        head: Head,
     ) -> Result<Self, NotPayable> {
         if record.state() != ChannelState::Open {
             return Err(NotPayable::State { found: record.state() });
@@ -108,19 +125,43 @@ impl Paying {
         let opening = record.opening().clone();
         let terms = opening.terms();
         let key = seed.payment_key(&terms.nonce);
-        let chain = TokenChain::new(terms.nonce, &seed.chain_seed(&terms.nonce), terms.token_count)
+        let mut chain = TokenChain::new(terms.nonce, &seed.chain_seed(&terms.nonce), terms.token_count)
             .map_err(|_| NotPayable::OtherSeed)?;
         if *key.public_key() != terms.client_key || chain.root() != terms.token_root {
             return Err(NotPayable::OtherSeed);
         }
-        let head = head.unwrap_or_else(|| Head::start(&opening));
-        if head.channel() != opening.channel_id() || head.released() > terms.token_count {
+        // Every payment moves a unit at least, and the head's token is this chain's.
+        let ours = head.channel() == opening.channel_id()
+            && head.number().as_index() <= head.released().as_count()
+            && chain.token(head.released()).as_ref() == Ok(head.token());
+        if !ours {
             return Err(NotPayable::OtherHead);
         }
         let signature = signature_of(&head.ack(), &key, record.bank_signature());
-        Ok(Self { opening, key, chain, head, signature })
+        Ok(Self(Paying { opening, key, chain, head, signature }))
     }
 
+    /// The journal's head.
+    #[must_use]
+    pub const fn head(&self) -> &Head {
+        &self.0.head
+    }
+
+    /// At a new stream: compares the vendor's last payment with the journal. `journal` is the journal's payment of the vendor's number,
+    /// `None` if it has none or the number is 0. The payments behind it are to be sent again, as they are.
+    ///
+    /// # Errors
+    /// [`Poisoned`] when they differ; the phase is gone.
+    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Paying, Poisoned> {
+        if self.0.remembers(vendor, journal) {
+            Ok(self.0)
+        } else {
+            Err(Poisoned { channel: self.0.head.channel(), vendor: *vendor })
+        }
+    }
+}
+
+impl Paying {
     /// The head: what the next payment continues.
     #[must_use]
     pub const fn head(&self) -> &Head {
@@ -176,19 +217,6 @@ impl Paying {
         Ok(payment)
     }
 
-    /// At a new stream: compares the vendor's last payment with the journal. `journal` is the journal's payment of the vendor's number,
-    /// `None` if it has none or the number is 0. The payments behind it are to be sent again, as they are.
-    ///
-    /// # Errors
-    /// [`Poisoned`] when they differ; the phase is gone.
-    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Poisoned> {
-        if self.remembers(vendor, journal) {
-            Ok(self)
-        } else {
-            Err(Poisoned { channel: self.head.channel(), vendor: *vendor })
-        }
-    }
-
     fn remembers(&self, vendor: &Ack, journal: Option<&Payment>) -> bool {
         if *vendor == self.head.ack() || *vendor == Head::start(&self.opening).ack() {
             return true;
@@ -197,14 +225,16 @@ impl Paying {
             && journal.is_some_and(|own| own.ack() == *vendor && own.fields().channel == self.head.channel())
     }
 
-    /// Releases σ_n for the vendor's last payment, which the client compares as in [`Self::reconcile`]. Nothing is paid any more.
+    /// Releases σ_n for the vendor's last payment, which the client compares as in [`Resuming::reconcile`]. Nothing is paid any more.
     ///
     /// # Errors
-    /// [`Poisoned`] when the vendor names a payment that this wallet did not make.
-    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Released, Poisoned> {
-        let poisoned = Poisoned { channel: self.head.channel(), vendor: *vendor };
-        if vendor.number == PaymentNumber::OPENING || !self.remembers(vendor, journal) {
-            return Err(poisoned);
+    /// [`ReleaseError`]; for a vendor without any payment it holds this phase.
+    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Released, ReleaseError> {
+        if !self.remembers(vendor, journal) {
+            return Err(Poisoned { channel: self.head.channel(), vendor: *vendor }.into());
+        }
+        if vendor.number == PaymentNumber::OPENING {
+            return Err(ReleaseError::NothingToRelease(Box::new(self)));
         }
         let signature =
             if *vendor == self.head.ack() { self.signature } else { self.key.sign(&vendor.tx.as_digest()) };

@@ -7,6 +7,7 @@ use crate::ledger::{ChannelChange, ChannelRecord, ChannelState, Standing};
 use crate::refusal::Refusal;
 use crate::rules::{
     check_claim, check_freeze, check_release, check_resolve, in_time_to_claim, surely_expired,
+    surely_unopened,
 };
 use crate::time::{MaxDrift, Timestamp};
 
@@ -52,6 +53,14 @@ pub enum PostingError {
     /// The event's amounts are not what the record says, or the record never was in the event's state.
     #[error("the event is not what the record says")]
     Change,
+    /// The resolved record's claim is not the one that was posted: the difference would be paid twice, or never.
+    #[error("the record's claim is worth {} micro-units, and {} were posted", kept.as_micros(), posted.as_micros())]
+    Claim {
+        /// What the record's claim is worth.
+        kept: Amount,
+        /// What the books posted.
+        posted: Amount,
+    },
     /// A refund or a cancellation, which nobody signs, before its time by the bank's own clock.
     #[error("the change came before its time by the bank's clock")]
     TooEarly,
@@ -71,18 +80,27 @@ pub struct BankView<'a> {
 }
 
 /// Checks a change from what the record keeps, and gives the movements: the table of [Spec §9]. `record` may have moved on since
-/// the change. Post them once for (channel, state), in the transaction that moves the checkpoint.
+/// the change. `posted_claim` is what the books posted to the vendor for this channel's `Claimed`, zero if nothing. Post the
+/// movements once for (channel, state), in the transaction that moves the checkpoint.
 ///
 /// # Errors
 /// [`PostingError`].
 pub fn movements(
     change: &ChannelChange,
     record: &ChannelRecord,
+    posted_claim: Amount,
     bank: BankView<'_>,
 ) -> Result<Vec<Movement>, PostingError> {
     recheck(record, bank)?;
     if record.change_to(change.state) != Ok(*change) {
         return Err(PostingError::Change);
+    }
+    if change.state == ChannelState::Resolved {
+        // `to_vendor` is the vendor's total less the record's claim, so that claim must be the posted one.
+        let kept = record.change_to(ChannelState::Claimed).map_or(Amount::ZERO, |claimed| claimed.to_vendor);
+        if kept != posted_claim {
+            return Err(PostingError::Claim { kept, posted: posted_claim });
+        }
     }
     let total = record.opening().terms().total;
     let pots = match change.state {
@@ -129,8 +147,11 @@ fn recheck_opening(record: &ChannelRecord, bank: BankView<'_>) -> Result<(), Pos
     let terms = record.opening().terms();
     if record.state() == ChannelState::Cancelled {
         // Nobody signs a cancellation: the bank goes by its own clock, > open-by − D.
-        let due = bank.now.millis_after(bank.drift.as_duration()) > terms.open_by.as_unix_millis();
-        return if due { Ok(()) } else { Err(PostingError::TooEarly) };
+        if bank.now.millis_after(bank.drift.as_duration()) <= terms.open_by.as_unix_millis() {
+            return Err(PostingError::TooEarly);
+        }
+        let due = surely_unopened(record.ts(), bank.drift, terms.open_by);
+        return if due { Ok(()) } else { Err(PostingError::Refused(Refusal::OpenByNotPassed)) };
     }
     record.opening().check_rules(bank.drift).map_err(PostingError::Refused)?;
     if record.ts() > terms.open_by {

@@ -51,7 +51,7 @@ macro_rules! refusals {
                 match self { $(Self::$variant => $sentence,)* }
             }
 
-            /// For refusals of the payment stream: retry later, or over.
+            /// For refusals of the payment stream, and those of other groups that can end one: retry later, or over.
             #[must_use]
             pub const fn stream_meaning(self) -> Option<StreamMeaning> {
                 match self { $(Self::$variant => refusals!(@meaning $($meaning)?),)* }
@@ -74,7 +74,7 @@ refusals! {
     103 ArgumentTooLarge "argument_too_large" "An argument is larger than the function reads.";
     104 ArgumentNotUtf8 "argument_not_utf8" "An argument is not UTF-8.";
     105 MalformedDocument "malformed_document" "The argument is not the JSON document that the function takes.";
-    106 MalformedValue "malformed_value" "An argument is not a value of the kind that the function takes.";
+    106 MalformedValue "malformed_value" "An argument is not a value of the kind that the function takes." => Over;
     107 UnknownFunction "unknown_function" "The contract has no function of this name.";
     108 PageOutOfRange "page_out_of_range" "The page size or the bookmark is out of range.";
     109 UnreadableRecord "unreadable_record" "A stored record is not one of this version.";
@@ -114,7 +114,7 @@ refusals! {
     416 ReasonOutOfRange "reason_out_of_range" "The reason for freezing is not 1 to 3.";
     417 UnitsBelowClaim "units_below_claim" "The units are fewer than the vendor claimed.";
 
-    501 BadBankSignature "bad_bank_signature" "The bank's signature does not verify.";
+    501 BadBankSignature "bad_bank_signature" "The bank's signature does not verify." => Over;
     502 BadClientSignature "bad_client_signature" "The client's signature does not verify.";
     503 BadVendorSignature "bad_vendor_signature" "The vendor's signature does not verify.";
     504 WrongToken "wrong_token" "The token does not hash to the opening's root.";
@@ -176,7 +176,9 @@ impl Refusal {
         let candidates = text.match_indices("LS").filter_map(|(at, prefix)| text.get(at + prefix.len()..));
         for rest in candidates {
             let parsed = rest.split_once(' ').and_then(|(number, rest)| {
-                let refusal = Self::from_number(number.parse().ok()?)?;
+                // Exactly as it is written: a number has three digits, and neither a sign nor more zeros.
+                let three_digits = number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
+                let refusal = Self::from_number(number.parse().ok().filter(|_| three_digits)?)?;
                 let (name, _) = rest.split_once(':')?;
                 (name == refusal.name()).then_some(refusal)
             });

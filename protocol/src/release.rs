@@ -4,6 +4,7 @@
 //! the channel. Every payment costs one mask, two hashes and one verification.
 
 use crate::fraud::FraudProof;
+use crate::lock::Lock;
 use crate::opening::SignedOpening;
 use crate::payment::{Payment, PaymentFields};
 use crate::receipt::Receipt;
@@ -67,9 +68,10 @@ impl Walk {
     ) -> Result<(Receipt, Progress), NoRelease> {
         let client = &record.opening().terms().client_key;
         client.verify(&last.tx().as_digest(), &released).map_err(|_| NoRelease::Signature)?;
-        let signature = open_lock(record, last, &released).ok_or(NoRelease::LastLock)?;
+        let opened = open_lock(record, last.fields(), last.lock(), &released);
+        let signature = opened.ok_or(NoRelease::LastLock)?;
         let receipt = Receipt::new(last, released);
-        if last.number() <= PaymentNumber::FIRST {
+        if last.number() == PaymentNumber::FIRST {
             return Ok((receipt, Progress::Done));
         }
         let walk =
@@ -95,7 +97,8 @@ impl Walk {
             return Err(WrongPayment { expected: self.expected(), found: payment.number() });
         }
         let receipt = Receipt::new(payment, self.signature);
-        let Some(below) = open_lock(&self.record, payment, &self.signature) else {
+        let opened = open_lock(&self.record, payment.fields(), payment.lock(), &self.signature);
+        let Some(below) = opened else {
             let proof = FraudProof {
                 later: self.above,
                 later_signature: self.above_signature,
@@ -115,13 +118,18 @@ impl Walk {
 }
 
 /// σ_{i-1} = ℓkᵢ ⊕ H₆₄(tag "lock" ‖ σᵢ), if it is one: verified on Tx_{i-1}, and for i = 1 the bank's own σ₀.
-fn open_lock(record: &SignedOpening, payment: &Payment, signature: &Signature) -> Option<Signature> {
-    let opened = payment.lock().open(signature);
-    let honest = if payment.number() == PaymentNumber::FIRST {
+pub(crate) fn open_lock(
+    record: &SignedOpening,
+    fields: &PaymentFields,
+    lock: &Lock,
+    signature: &Signature,
+) -> Option<Signature> {
+    let opened = lock.open(signature);
+    let honest = if fields.number == PaymentNumber::FIRST {
         opened == *record.bank_signature()
     } else {
         let client = &record.opening().terms().client_key;
-        client.verify(&payment.fields().previous.as_digest(), &opened).is_ok()
+        client.verify(&fields.previous.as_digest(), &opened).is_ok()
     };
     honest.then_some(opened)
 }

@@ -110,6 +110,11 @@ pub(crate) fn in_time_to_claim(ts: Timestamp, drift: MaxDrift, expiry: Timestamp
     ts.millis_after(drift.as_duration()) < expiry.as_unix_millis()
 }
 
+/// ts − D > open-by: by every honest clock it is too late to open the channel.
+pub(crate) fn surely_unopened(ts: Timestamp, drift: MaxDrift, open_by: Timestamp) -> bool {
+    ts.as_unix_millis() > open_by.millis_after(drift.as_duration())
+}
+
 /// ts − D ≥ expiry: by every honest clock the channel has expired.
 pub(crate) fn surely_expired(ts: Timestamp, drift: MaxDrift, expiry: Timestamp) -> bool {
     ts.as_unix_millis() >= expiry.millis_after(drift.as_duration())

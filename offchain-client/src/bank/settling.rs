@@ -125,7 +125,8 @@ impl Bank {
         if record.channel_id() != change.channel_id {
             return Ok(alarm("the own peer's record is another channel's".to_owned()));
         }
-        match movements(change, &record, view) {
+        let posted_claim = self.books.claimed(&change.channel_id).await.map_err(ApplyError::from)?;
+        match movements(change, &record, posted_claim, view) {
             Ok(movements) => {
                 Ok(Settlement::Post { state: change.state, movements, record: Box::new(record) })
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::payee::{Closing, Receiving};
+use lockstep_protocol::payee::{Closing, NotReleased, Receiving};
 use lockstep_protocol::payment::{Ack, Batch, Head};
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::signature::Signature;
@@ -312,9 +312,13 @@ impl Session {
         let head = *closing.head();
         closing.asks_for()?;
         let last = repeats::payment(&*self.shared.journal, self.channel, head.number()).await?;
-        closing.released(&last, signature).map_err(|not| {
-            tracing::warn!(channel = %self.channel, reason = %not.reason, "no release");
-            Refusal::BadRelease
+        closing.released(&last, signature).map_err(|not| match *not {
+            NotReleased::Bad { reason, .. } => {
+                tracing::warn!(channel = %self.channel, %reason, "no release");
+                End::from(Refusal::BadRelease)
+            }
+            // Our own journal contradicts itself: that is not the client's doing.
+            NotReleased::Journal(_) => End::from(DamagedRow),
         })?;
         let ending = Ending { release: Some(signature), ..Ending::default() };
         let advance = Advance {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, Open};
-use lockstep_protocol::payer::{NotPayable, Paying};
+use lockstep_protocol::payer::{NotPayable, Resuming};
 use lockstep_protocol::payment::{Ack, Head, Payment};
 use lockstep_protocol::units::PaymentNumber;
 
@@ -96,13 +96,13 @@ impl Wallet {
         let head = replay::decode_head(&stored.head)?;
         let (given, seed) = (facts.given.clone(), std::sync::Arc::clone(&self.seed));
         // A long token chain is a second of hashing.
-        let paying = tokio::task::spawn_blocking(move || Paying::resume(&record, &given, &seed, Some(head)))
+        let resuming = tokio::task::spawn_blocking(move || Resuming::new(&record, &given, &seed, head))
             .await
             .map_err(|_| WalletError::SignerDied)??;
         let (line, welcome) = self.connect(&facts, channel).await?;
         let Welcome { last, closing } = welcome;
         let own = self.own_payment(&head, &last).await?;
-        let machine = match Machine::new(paying).reconcile(&last, own.as_ref()) {
+        let machine = match Machine::reconcile(resuming, &last, own.as_ref()) {
             Ok(machine) => machine,
             Err(stop) => return Err(self.stop(*stop).await),
         };

@@ -1,7 +1,7 @@
 //! The wallet's side of one channel, without I/O: what is to be saved and sent for every step [Spec §6, §7].
 
 use lockstep_protocol::Memo;
-use lockstep_protocol::payer::{Paying, Poisoned, Released};
+use lockstep_protocol::payer::{Paying, Poisoned, ReleaseError, Released, Resuming};
 use lockstep_protocol::payment::{Ack, Batch, Payment};
 use lockstep_protocol::time::Timestamp;
 use lockstep_protocol::units::Units;
@@ -30,12 +30,6 @@ pub struct PaidBatch {
 }
 
 impl Machine {
-    /// Goes on with a channel.
-    #[must_use]
-    pub fn new(paying: Paying) -> Self {
-        Self { paying }
-    }
-
     /// The phase's own state.
     #[must_use]
     pub fn paying(&self) -> &Paying {
@@ -70,26 +64,33 @@ impl Machine {
         })
     }
 
-    /// Compares the vendor's last payment with the journal's payment of that number [Spec §6].
+    /// Goes on with a channel once the vendor's last payment is the journal's payment of that number [Spec §6].
     ///
     /// # Errors
     /// [`Stop`]: the channel is to be marked, and nothing is ever signed on it again.
-    pub fn reconcile(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Box<Stop>> {
-        self.paying.reconcile(vendor, journal).map(Self::new).map_err(|poisoned| Box::new(Stop::of(poisoned)))
+    pub fn reconcile(
+        resuming: Resuming,
+        vendor: &Ack,
+        journal: Option<&Payment>,
+    ) -> Result<Self, Box<Stop>> {
+        let paying = resuming.reconcile(vendor, journal).map_err(|poisoned| Box::new(Stop::of(poisoned)))?;
+        Ok(Self { paying })
     }
 
     /// Releases the vendor's last payment: nothing is paid any more [Spec §7].
     ///
     /// # Errors
-    /// [`Stop`].
+    /// [`NotReleased`].
     pub fn release(
         self,
         vendor: &Ack,
         journal: Option<&Payment>,
-    ) -> Result<(Released, Effects<ToVendor>), Box<Stop>> {
+    ) -> Result<(Released, Effects<ToVendor>), NotReleased> {
         let channel = self.paying.head().channel();
-        let released =
-            self.paying.release(vendor, journal).map_err(|poisoned| Box::new(Stop::of(poisoned)))?;
+        let released = self.paying.release(vendor, journal).map_err(|error| match error {
+            ReleaseError::NothingToRelease(_) => NotReleased::NothingPaid,
+            ReleaseError::Poisoned(poisoned) => NotReleased::Stop(Box::new(Stop::of(poisoned))),
+        })?;
         let ending = Ending { released: Some((&released).into()), ..Ending::default() };
         let advance = Advance {
             ending: Some(replay::encode_note(&ending)),
@@ -98,6 +99,15 @@ impl Machine {
         let send = ToVendor::Release(*released.signature());
         Ok((released, Effects::persist_then_send(Change::Advance(advance), send)))
     }
+}
+
+/// Why nothing was released.
+#[derive(Debug)]
+pub enum NotReleased {
+    /// The vendor has no payment; the channel stays as it is.
+    NothingPaid,
+    /// The channel is to be marked.
+    Stop(Box<Stop>),
 }
 
 /// The vendor remembers another last payment than this wallet made.

@@ -6,10 +6,10 @@ use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState};
 use lockstep_protocol::payer;
 use lockstep_protocol::payment::{Ack, Head};
-use lockstep_protocol::units::PaymentNumber;
 
 use super::channel::Session;
 use super::line::{Line, LineError};
+use super::machine::NotReleased;
 use super::{Ending, Facts, Wallet, WalletError};
 use crate::party::{Driver, replay};
 use crate::store::{Advance, Change, Phase, StoredChannel};
@@ -76,13 +76,11 @@ impl Wallet {
         if closing {
             acknowledged = line.release_request().await?;
         }
-        if acknowledged.number == PaymentNumber::OPENING {
-            return Err(WalletError::NothingPaid(channel));
-        }
         let own = self.own_payment(&head, &acknowledged).await?;
         let (released, effects) = match machine.release(&acknowledged, own.as_ref()) {
             Ok(released) => released,
-            Err(stop) => return Err(self.stop(*stop).await),
+            Err(NotReleased::NothingPaid) => return Err(WalletError::NothingPaid(channel)),
+            Err(NotReleased::Stop(stop)) => return Err(self.stop(*stop).await),
         };
         let mut driver = Driver::new(std::sync::Arc::clone(&self.journal), line.sender());
         driver.start(effects).await?;

@@ -6,7 +6,7 @@ use lockstep_protocol::ledger::{
     close_digest, freeze_digest, resolve_digest,
 };
 use lockstep_protocol::opening::SignedOpening;
-use lockstep_protocol::payer::Paying;
+use lockstep_protocol::payer::Resuming;
 use lockstep_protocol::payment::{Head, Payment, PaymentFields, PaymentRecord};
 use lockstep_protocol::release::{Progress, Walk};
 use lockstep_protocol::rules::{Clocks, Outcome, Submitter, open, register_bank};
@@ -37,7 +37,9 @@ impl Run<'_> {
         signed: &SignedOpening,
     ) -> Result<Vec<Payment>, Difference> {
         let record = self.record(signed)?;
-        let mut paying = at("payments", Paying::resume(&record, signed, &self.seed, None))?;
+        let start = Head::start(signed.opening());
+        let resuming = at("payments", Resuming::new(&record, signed, &self.seed, start))?;
+        let mut paying = at("payments", resuming.reconcile(&start.ack(), None))?;
         let mut payments = Vec::new();
         for (index, input) in self.inputs.payments.iter().enumerate() {
             let path = |name: &str| format!("payments[{index}].{name}");

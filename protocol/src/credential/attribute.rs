@@ -1,6 +1,7 @@
 //! Attributes and their root [Spec §3].
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +10,8 @@ use crate::hash::{AttributeLeaf, Hasher, IdentityRoot, Salt, ShortText};
 /// The most attributes that one credential covers.
 pub const MAX_ATTRIBUTES: usize = 64;
 
-/// One attribute with its salt; whoever has all three parts can check it against a credential.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One attribute with its salt; whoever has all three parts can check it against a credential. Prints its name alone.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// What it is about, `country`.
@@ -19,6 +20,12 @@ pub struct Attribute {
     pub value: ShortText,
     /// Blinds it in the root, as long as the holder keeps it.
     pub salt: Salt,
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attribute").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Attribute {

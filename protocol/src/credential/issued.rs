@@ -32,12 +32,6 @@ pub enum CredentialError {
         /// When.
         expires: Timestamp,
     },
-    /// It is not valid yet.
-    #[error("the credential is valid from {issued:?}")]
-    NotYetValid {
-        /// From when.
-        issued: Timestamp,
-    },
     /// The leaves shown do not hash to the root.
     #[error("the leaves shown are not the credential's")]
     Root,
@@ -101,7 +95,7 @@ impl Credential {
         &self.root
     }
 
-    /// From when it is valid.
+    /// When the bank issued it.
     #[must_use]
     pub const fn issued(&self) -> Timestamp {
         self.issued
@@ -119,10 +113,10 @@ impl Credential {
         &self.signature
     }
 
-    /// Checks the bank's signature and the dates.
+    /// Checks the bank's signature and that it is unexpired [Spec §3]. A credential just issued may be ahead of the verifier's clock.
     ///
     /// # Errors
-    /// [`CredentialError::Signature`], [`CredentialError::NotYetValid`], [`CredentialError::Expired`].
+    /// [`CredentialError::Signature`], [`CredentialError::Expired`].
     pub fn verify(
         &self,
         bank: &PublicKey,
@@ -130,9 +124,6 @@ impl Credential {
     ) -> Result<VerifiedCredential<'_>, CredentialError> {
         let digest = Self::digest(&self.public_key, &self.root, self.issued, self.expires);
         bank.verify(&digest, &self.signature).map_err(|_| CredentialError::Signature)?;
-        if now < self.issued {
-            return Err(CredentialError::NotYetValid { issued: self.issued });
-        }
         if now >= self.expires {
             return Err(CredentialError::Expired { expires: self.expires });
         }

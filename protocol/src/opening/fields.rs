@@ -323,7 +323,11 @@ impl SignedOpening {
         Ok(VerifiedOpening { signed: self, drift })
     }
 
-    pub(crate) fn check_signature(&self) -> Result<(), Refusal> {
+    /// Checks that the bank named in the opening signed it. Says nothing of who that is, nor of the rules: [`Self::verify`] does.
+    ///
+    /// # Errors
+    /// [`Refusal::BadBankSignature`].
+    pub fn check_signature(&self) -> Result<(), Refusal> {
         let digest = self.opening.channel_id.as_tx().as_digest();
         let bank = &self.opening.terms.bank_key;
         bank.verify(&digest, &self.bank_signature).map_err(|_| Refusal::BadBankSignature)

@@ -148,13 +148,18 @@ impl SignedRequest {
     /// The bank's check that the request is for it and that both keys signed it.
     ///
     /// # Errors
-    /// [`Refusal::OtherBank`], [`Refusal::OtherLedger`], [`Refusal::BadAccountSignature`], [`Refusal::BadPaymentKeySignature`].
+    /// [`Refusal::OtherBank`], [`Refusal::OtherLedger`], [`Refusal::KeysNotDistinct`], [`Refusal::BadAccountSignature`],
+    /// [`Refusal::BadPaymentKeySignature`].
     pub fn verify(self, bank: &PublicKey, ledger: &LedgerId) -> Result<VerifiedRequest, Refusal> {
         if self.request.bank_key != *bank {
             return Err(Refusal::OtherBank);
         }
         if self.request.ledger != *ledger {
             return Err(Refusal::OtherLedger);
+        }
+        // The specification says only that the payment key is fresh; the account key is not, and would be shown on the ledger.
+        if self.request.payment_key == self.request.account_key {
+            return Err(Refusal::KeysNotDistinct);
         }
         let digest = self.request.digest();
         let account = &self.request.account_key;

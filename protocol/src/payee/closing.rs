@@ -17,15 +17,21 @@ pub struct Closing {
     head: Head,
 }
 
-/// The release failed and nothing is proven; what is left is the close by token.
+/// Why a release was not taken.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no release")]
-pub struct NotReleased {
-    /// Why.
-    #[source]
-    pub reason: NoRelease,
-    /// The phase to go on with.
-    pub claiming: Claiming,
+pub enum NotReleased {
+    /// The client's release is bad and nothing is proven; what is left is the close by token.
+    #[error("there is no release")]
+    Bad {
+        /// Why.
+        #[source]
+        reason: NoRelease,
+        /// The phase to go on with.
+        claiming: Claiming,
+    },
+    /// The vendor's own journal gave another payment than the last one: it is damaged, and nothing is said of the release.
+    #[error("the journal's last payment is not the one that was accepted last")]
+    Journal(Closing),
 }
 
 impl Closing {
@@ -66,16 +72,14 @@ impl Closing {
     /// # Errors
     /// [`NotReleased`] when σ_n, or what the last lock opens to, is bad, or `last` is not payment n.
     pub fn released(self, last: &Payment, signature: Signature) -> Result<Settling, Box<NotReleased>> {
-        let start = if last.ack() == self.head.ack() {
-            Walk::start(&self.signed, last, signature)
-        } else {
-            Err(NoRelease::Signature)
-        };
-        match start {
+        if Head::after(last) != self.head {
+            return Err(Box::new(NotReleased::Journal(self)));
+        }
+        match Walk::start(&self.signed, last, signature) {
             Ok((receipt, progress)) => {
                 Ok(Settling { head: self.head, last: last.clone(), signature, receipt, progress })
             }
-            Err(reason) => Err(Box::new(NotReleased { reason, claiming: self.claim() })),
+            Err(reason) => Err(Box::new(NotReleased::Bad { reason, claiming: self.claim() })),
         }
     }
 

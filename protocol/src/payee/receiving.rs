@@ -123,11 +123,14 @@ impl Receiving {
     }
 
     fn check_view(&self, now: Timestamp, view: LedgerView) -> Result<(), Refusal> {
-        let oldest = self.terms.oldest_view(self.drift);
-        if view.seen.millis_after(oldest) < now.as_unix_millis() {
-            return Err(Refusal::LedgerViewStale);
+        // An ending stands for ever, however long ago it was seen.
+        if view.state != ChannelState::Open {
+            return Err(Refusal::NotOpenOnLedger);
         }
-        if view.state == ChannelState::Open { Ok(()) } else { Err(Refusal::NotOpenOnLedger) }
+        let too_old = view.seen.millis_after(self.terms.oldest_view(self.drift)) < now.as_unix_millis();
+        // A clock that was put back says nothing of the view's age.
+        let ahead = view.seen.as_unix_millis() > now.millis_after(self.terms.clock_tolerance);
+        if too_old || ahead { Err(Refusal::LedgerViewStale) } else { Ok(()) }
     }
 
     fn check_units(&self, record: &PaymentRecord) -> Result<(), Refusal> {

@@ -108,7 +108,8 @@ impl Payment {
     /// Reads what [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`DecodeError`] for other bytes, and [`DecodeError::Range`] when the memo is not the one hashed in the fields.
+    /// [`DecodeError`] for other bytes, and [`DecodeError::Range`] for number 0, which is the opening's, and when the memo is not the
+    /// one hashed in the fields.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let fields = PaymentFields::decode(reader.bytes(PaymentFields::ENCODED_BYTES)?)?;
@@ -116,7 +117,7 @@ impl Payment {
         let length = reader.u16()?;
         let memo = Memo::from_bytes(reader.bytes(length.into())?)?;
         reader.finish()?;
-        if memo.hash() != fields.memo_hash {
+        if fields.number == PaymentNumber::OPENING || memo.hash() != fields.memo_hash {
             return Err(DecodeError::Range);
         }
         Ok(Self { tx: fields.tx(), fields, lock, memo })

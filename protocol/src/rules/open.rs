@@ -1,6 +1,6 @@
 //! `Open` and `Cancel` [Spec §8].
 
-use super::{Changed, Clocks, Outcome, Transition};
+use super::{Changed, Clocks, Outcome, Transition, surely_unopened};
 use crate::hash::{ChannelId, LedgerId};
 use crate::ledger::{BankRegistration, Cancel, ChannelRecord, ChannelState, Open, Standing};
 use crate::opening::{Opening, SignedOpening};
@@ -58,8 +58,7 @@ pub fn cancel(
     if let Some(record) = stored {
         return same_again(record, ChannelState::Cancelled);
     }
-    // ts − D > open-by: by every honest clock `Open` would be refused now.
-    if clocks.transaction.as_unix_millis() <= opening.terms().open_by.millis_after(drift.as_duration()) {
+    if !surely_unopened(clocks.transaction, drift, opening.terms().open_by) {
         return Err(Refusal::OpenByNotPassed);
     }
     if opening.terms().ledger != *ledger {

@@ -33,6 +33,10 @@ fn payments_and_batches_travel_as_the_specification_says() {
 
     let payment = &payments[2];
     assert_eq!(Payment::decode(&payment.encode()).unwrap(), *payment);
+    let mut opening = payment.encode();
+    opening[64..68].fill(0);
+    assert!(Payment::decode(&opening).is_err(), "0 is the opening's number");
+    assert!(!format!("{payment:?} {batch:?}").contains("item"), "a memo is not for logs");
     let ack = payment.ack();
     assert_eq!((ack.encode().len(), Ack::decode(&ack.encode()).unwrap()), (40, ack));
     let head = Head::after(payment);

@@ -75,6 +75,11 @@ impl World {
         }
     }
 
+    fn client_head(&self) -> Head {
+        let start = Head::start(self.scene.signed.opening());
+        self.client_journal.last().map_or(start, Head::after)
+    }
+
     fn send(&mut self, from: usize) {
         for payment in &self.client_journal[from..] {
             self.wire.push(Batch::of(std::slice::from_ref(payment)).unwrap().encode());
@@ -96,9 +101,7 @@ impl World {
             Action::Reorder if !self.wire.is_empty() => self.wire.rotate_right(1),
             Action::Deliver if !self.wire.is_empty() => self.deliver(),
             Action::RestartClient => {
-                let head = self.client_journal.last().map(Head::after);
-                let (record, given) = (self.scene.open(), &self.scene.signed);
-                self.paying = Paying::resume(&record, given, &self.scene.seed, head).unwrap();
+                self.paying = self.scene.paying_from(self.client_head());
             }
             Action::RestartVendor => {
                 let head = self.vendor_journal.last().map(Head::after);
@@ -139,8 +142,7 @@ impl World {
         let seen = self.receiving.head().ack();
         let journal = seen.number.as_index().checked_sub(1).map(|at| &self.client_journal[at as usize]);
         self.paying = {
-            let head = self.client_journal.last().map(Head::after);
-            let again = Paying::resume(&self.scene.open(), &self.scene.signed, &self.scene.seed, head);
+            let again = self.scene.resuming(self.client_head());
             again.unwrap().reconcile(&seen, journal).unwrap()
         };
         self.send(self.arrived);

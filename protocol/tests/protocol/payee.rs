@@ -6,7 +6,7 @@ use lockstep_protocol::ledger::{ChannelRecord, ChannelState};
 use lockstep_protocol::payee::{Acceptance, LedgerView, Receiving, VendorTerms, acknowledge_repeat};
 use lockstep_protocol::payment::{Head, Payment, PaymentRecord};
 use lockstep_protocol::rules;
-use lockstep_protocol::{Amount, Lock, MaxDrift, Memo, PaymentNumber, Refusal};
+use lockstep_protocol::{Amount, Lock, MaxDrift, Memo, PaymentNumber, Refusal, StreamMeaning};
 
 use crate::scene::{DRIFT, EXPIRY, OPENED, Scene, at, changed, clocks, refused, units};
 
@@ -73,6 +73,7 @@ fn bad_payments_are_refused_and_change_nothing() {
         change(&mut record);
         let result = receiving.accept(number(index), &record, at(NOW), scene.view(NOW));
         assert_eq!(*receiving.head(), head);
+        assert!(result.as_ref().err().is_none_or(|refusal| refusal.stream_meaning().is_some()));
         result
     };
     assert_eq!(refused(judge(4, |_| {})), Refusal::NumberAhead);
@@ -128,8 +129,14 @@ fn the_view_of_the_ledger_must_be_fresh_and_open() {
     assert!(judge(ChannelState::Open, NOW - 40_000).is_ok());
     assert_eq!(refused(judge(ChannelState::Open, NOW - 40_001)), Refusal::LedgerViewStale);
     for state in ChannelState::ALL.into_iter().filter(|state| *state != ChannelState::Open) {
-        assert_eq!(refused(judge(state, NOW)), Refusal::NotOpenOnLedger);
+        // An ending is final: the view may be old.
+        for seen in [NOW, NOW - 40_001, NOW + 5001] {
+            assert_eq!(refused(judge(state, seen)), Refusal::NotOpenOnLedger);
+        }
     }
+    // A view from the future, as after a clock was put back, has no age.
+    assert!(judge(ChannelState::Open, NOW + 5000).is_ok());
+    assert_eq!(refused(judge(ChannelState::Open, NOW + 5001)), Refusal::LedgerViewStale);
 }
 
 #[test]
@@ -150,7 +157,9 @@ fn payments_stop_a_safety_margin_before_expiry() {
 fn take(scene: &Scene, record: &ChannelRecord, change: fn(&mut VendorTerms)) -> Refusal {
     let mut terms = scene.terms();
     change(&mut terms);
-    refused(Receiving::take(record, terms, at(NOW)))
+    let refusal = refused(Receiving::take(record, terms, at(NOW)));
+    assert!(refusal.stream_meaning().is_some(), "{refusal} says neither retry nor over");
+    refusal
 }
 
 #[test]
@@ -181,6 +190,11 @@ fn channels_that_miss_the_terms_are_not_taken() {
     );
     let closed = changed(rules::close_by_token(Some(scene.open()), &scene.token_command(0), clocks(NOW)));
     assert_eq!(take(&scene, &closed, |_| {}), Refusal::NotOpenOnLedger);
+    let mut forged = serde_json::to_value(&open).unwrap();
+    forged["bank_signature"] = "01".repeat(64).into();
+    let forged = ChannelRecord::from_json(forged.to_string().as_bytes()).unwrap();
+    assert_eq!(take(&scene, &forged, |_| {}), Refusal::BadBankSignature);
+    assert_eq!(Refusal::BadBankSignature.stream_meaning(), Some(StreamMeaning::Over));
     let foreign = Head::start(Scene::with(9, 10, 10).signed.opening());
     assert_eq!(refused(Receiving::resume(&open, scene.terms(), foreign)), Refusal::OpeningMismatch);
 }

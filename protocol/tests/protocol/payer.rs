@@ -2,7 +2,7 @@
 
 use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::opening::SignedOpening;
-use lockstep_protocol::payer::{NotPayable, PayError, Paying, Released};
+use lockstep_protocol::payer::{NotPayable, PayError, Paying, ReleaseError, Released, Resuming};
 use lockstep_protocol::payment::{Ack, Head};
 use lockstep_protocol::rules;
 use lockstep_protocol::token_chain::TokenChain;
@@ -32,13 +32,13 @@ fn payments_count_up_and_are_chained() {
 fn a_restart_from_the_head_signs_the_same_payment() {
     let scene = Scene::new();
     let mut paying = scene.paying();
-    let mut head = None;
+    let mut head = *paying.head();
     let memo = || Memo::new("x").unwrap();
     for _ in 0..5 {
-        let mut again = Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap();
+        let mut again = scene.paying_from(head);
         let payment = paying.pay(units(1), memo(), at(OPENED + 5)).unwrap();
         assert_eq!(again.pay(units(1), memo(), at(OPENED + 5)).unwrap(), payment);
-        head = Some(Head::after(&payment));
+        head = Head::after(&payment);
     }
 }
 
@@ -60,29 +60,45 @@ fn what_cannot_be_paid_changes_nothing() {
 #[test]
 fn only_the_opening_that_the_bank_gave_is_paid_on() {
     let scene = Scene::new();
+    let start = Head::start(scene.signed.opening());
     let resume = |record: &ChannelRecord, given: &SignedOpening, seed: &WalletSeed, head| {
-        Paying::resume(record, given, seed, head).unwrap_err()
+        Resuming::new(record, given, seed, head).unwrap_err()
     };
     let closed =
         changed(rules::close_by_token(Some(scene.open()), &scene.token_command(0), clocks(OPENED + 9)));
-    assert!(matches!(resume(&closed, &scene.signed, &scene.seed, None), NotPayable::State { .. }));
+    assert!(matches!(resume(&closed, &scene.signed, &scene.seed, start), NotPayable::State { .. }));
     let given = scene.signed_with(|t| t.expiry = at(t.expiry.as_unix_millis() + 1));
-    assert_eq!(resume(&scene.open(), &given, &scene.seed, None), NotPayable::OtherOpening);
+    assert_eq!(resume(&scene.open(), &given, &scene.seed, start), NotPayable::OtherOpening);
     let stranger = WalletSeed::from_bytes([1; 32]);
-    assert_eq!(resume(&scene.open(), &scene.signed, &stranger, None), NotPayable::OtherSeed);
+    assert_eq!(resume(&scene.open(), &scene.signed, &stranger, start), NotPayable::OtherSeed);
     let foreign = Head::start(Scene::with(9, 10, 10).signed.opening());
-    assert_eq!(resume(&scene.open(), &scene.signed, &scene.seed, Some(foreign)), NotPayable::OtherHead);
+    assert_eq!(resume(&scene.open(), &scene.signed, &scene.seed, foreign), NotPayable::OtherHead);
+}
+
+#[test]
+fn a_damaged_head_is_not_paid_on() {
+    let scene = Scene::new();
+    let head = Head::after(&scene.payments(2)[1]);
+    assert!(scene.resuming(head).is_ok());
+    let with = |field: &str, value: serde_json::Value| {
+        let mut document = serde_json::to_value(head).unwrap();
+        document[field] = value;
+        scene.resuming(serde_json::from_value(document).unwrap()).map(|_| ())
+    };
+    // Another number of units than the token's, beyond the end, or fewer than payments.
+    for released in [1, 3, 101, u32::MAX] {
+        assert_eq!(with("released", released.into()), Err(NotPayable::OtherHead), "{released}");
+    }
+    assert_eq!(with("token", scene.token(3).to_string().into()), Err(NotPayable::OtherHead));
+    assert_eq!(with("number", 3.into()), Err(NotPayable::OtherHead));
 }
 
 #[test]
 fn a_vendor_that_remembers_otherwise_poisons_the_channel() {
     let scene = Scene::new();
     let payments = scene.payments(5);
-    let at_head = |ack: &Ack, journal| {
-        let head = Some(Head::after(&payments[4]));
-        let paying = Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap();
-        paying.reconcile(ack, journal)
-    };
+    let at_head =
+        |ack: &Ack, journal| scene.resuming(Head::after(&payments[4])).unwrap().reconcile(ack, journal);
     let start = Head::start(scene.signed.opening()).ack();
     assert!(at_head(&start, None).is_ok());
     assert!(at_head(&payments[4].ack(), None).is_ok());
@@ -101,10 +117,7 @@ fn a_vendor_that_remembers_otherwise_poisons_the_channel() {
 fn a_release_is_for_the_vendors_last_payment() {
     let scene = Scene::new();
     let payments = scene.payments(5);
-    let paying = || {
-        let head = Some(Head::after(&payments[4]));
-        Paying::resume(&scene.open(), &scene.signed, &scene.seed, head).unwrap()
-    };
+    let paying = || scene.paying_from(Head::after(&payments[4]));
     let released = |index: usize| paying().release(&payments[index].ack(), Some(&payments[index])).unwrap();
     for index in [2, 4] {
         let released = released(index);
@@ -112,10 +125,17 @@ fn a_release_is_for_the_vendors_last_payment() {
         assert!(scene.client.public_key().verify(&digest, released.signature()).is_ok());
         assert_eq!(Released::from_parts(*released.last(), *released.signature()), released);
     }
-    let start = Head::start(scene.signed.opening()).ack();
-    assert!(paying().release(&start, None).is_err());
     let other = Ack { tx: TxHash::from_bytes([1; 32]), ..payments[4].ack() };
-    assert!(paying().release(&other, None).is_err());
+    assert!(matches!(paying().release(&other, None), Err(ReleaseError::Poisoned(_))));
+    // A vendor without a payment gets nothing, and the channel goes on.
+    let start = Head::start(scene.signed.opening()).ack();
+    let Err(ReleaseError::NothingToRelease(mut same)) = paying().release(&start, None) else {
+        panic!("something was released")
+    };
+    assert_eq!(same.head().ack(), payments[4].ack());
+    assert!(same.pay(units(1), Memo::default(), at(OPENED + 9000)).is_ok());
+    let miscounted = Ack { released: units(1), ..start };
+    assert!(matches!(paying().release(&miscounted, None), Err(ReleaseError::Poisoned(_))));
 }
 
 #[test]

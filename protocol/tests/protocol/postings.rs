@@ -16,7 +16,9 @@ fn view(scene: &Scene, now: u64) -> BankView<'_> {
 
 fn moved(scene: &Scene, record: &ChannelRecord, state: ChannelState) -> Vec<(Pot, Pot, u64)> {
     let change = record.change_to(state).unwrap();
-    let movements = movements(&change, record, view(scene, DUE)).unwrap();
+    // The books that posted every change of this record, as it came.
+    let claim = record.change_to(ChannelState::Claimed).map_or(Amount::ZERO, |claimed| claimed.to_vendor);
+    let movements = movements(&change, record, claim, view(scene, DUE)).unwrap();
     movements.iter().map(|Movement { from, to, amount }| (*from, *to, amount.as_micros())).collect()
 }
 
@@ -82,10 +84,32 @@ fn an_event_that_says_something_else_than_the_record_is_not_posted() {
     let record = frozen(&scene);
     let mut change = record.change().unwrap();
     change.to_client = Amount::from_micros(1);
-    assert_eq!(movements(&change, &record, view(&scene, DUE)), Err(PostingError::Change));
+    assert_eq!(movements(&change, &record, Amount::ZERO, view(&scene, DUE)), Err(PostingError::Change));
     change = record.change().unwrap();
     change.state = ChannelState::Refunded;
-    assert_eq!(movements(&change, &record, view(&scene, DUE)), Err(PostingError::Change));
+    assert_eq!(movements(&change, &record, Amount::ZERO, view(&scene, DUE)), Err(PostingError::Change));
+}
+
+#[test]
+fn a_claim_that_vanished_or_changed_after_it_was_posted_is_not_resolved() {
+    let scene = Scene::new();
+    let claim =
+        |c| changed(rules::close_by_token(Some(frozen(&scene)), &scene.token_command(c), clocks(SOON)));
+    let resolve = |record| changed(rules::resolve(Some(record), &scene.resolve_command(5), clocks(DUE)));
+    let (without, with_three, with_five) = (resolve(frozen(&scene)), resolve(claim(3)), resolve(claim(5)));
+    let cents = |count: u64| Amount::from_micros(count * 10_000);
+    let post = |record: &ChannelRecord, posted| {
+        let change = record.change().unwrap();
+        movements(&change, record, cents(posted), view(&scene, DUE)).map(|moved| moved.len())
+    };
+    let claim = |kept, posted| Err(PostingError::Claim { kept: cents(kept), posted: cents(posted) });
+    assert_eq!([post(&without, 0), post(&with_three, 3), post(&with_five, 5)], [Ok(2), Ok(2), Ok(1)]);
+    // Five units would be paid again.
+    assert_eq!(post(&without, 5), claim(0, 5));
+    assert_eq!(post(&with_three, 5), claim(3, 5));
+    // A claim that nobody announced would stay withheld.
+    assert_eq!(post(&with_five, 0), claim(5, 0));
+    assert_eq!(post(&with_five, 3), claim(5, 3));
 }
 
 /// A record whose JSON was changed by two lying peers.
@@ -149,6 +173,8 @@ fn refunds_and_cancellations_are_held_against_the_banks_own_clock() {
     let cancelled = changed(scene.cancel_as(&scene.signed, clocks(OPEN_BY + DRIFT + 1)));
     assert_eq!(recheck(&cancelled, view(&scene, OPEN_BY - DRIFT + 1)), Ok(()));
     assert_eq!(recheck(&cancelled, view(&scene, OPEN_BY - DRIFT)), Err(PostingError::TooEarly));
+    let early = lie(&cancelled, "/ts", (OPEN_BY + DRIFT).into());
+    assert_eq!(recheck(&early, view(&scene, DUE)), Err(PostingError::Refused(Refusal::OpenByNotPassed)));
 }
 
 #[test]

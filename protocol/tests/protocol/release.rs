@@ -2,7 +2,7 @@
 
 use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::opening::SignedOpening;
-use lockstep_protocol::payee::{Closing, Receiving};
+use lockstep_protocol::payee::{Closing, NotReleased, Receiving};
 use lockstep_protocol::payment::{Head, Payment, PaymentFields, PaymentRecord};
 use lockstep_protocol::receipt::Receipt;
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
@@ -99,19 +99,58 @@ fn a_bad_release_leaves_the_close_by_token() {
     let payments = scene.payments(3);
     let closing = || Closing::resume(&scene.open(), Head::after(&payments[2])).unwrap();
     let bad = closing().released(&payments[2], scene.client.sign(&payments[1].tx().as_digest())).unwrap_err();
-    assert_eq!(bad.reason, NoRelease::Signature);
-    let command = bad.claiming.command(&scene.vendor);
+    let NotReleased::Bad { reason, claiming } = *bad else { panic!("{bad}") };
+    assert_eq!(reason, NoRelease::Signature);
+    let command = claiming.command(&scene.vendor);
     let record = changed(rules::close_by_token(Some(scene.open()), &command, clocks(OPENED + 9000)));
     assert_eq!(record.change().unwrap().to_vendor.as_micros(), 30_000);
     // A lock of the last payment that opens to garbage proves nothing either.
     let spoiled = cheat(&scene, 3, &[3]);
     let closing = Closing::resume(&scene.open(), Head::after(&spoiled[2])).unwrap();
     let bad = closing.released(&spoiled[2], released(&scene, &spoiled)).unwrap_err();
-    assert_eq!(bad.reason, NoRelease::LastLock);
+    assert!(matches!(*bad, NotReleased::Bad { reason: NoRelease::LastLock, .. }));
     let unused = Closing::resume(&scene.open(), Head::start(scene.signed.opening())).unwrap();
     assert_eq!(unused.asks_for(), Err(Refusal::NothingToRelease));
     let command = unused.claim().command(&scene.vendor);
     changed(rules::close_by_token(Some(scene.open()), &command, clocks(OPENED + 9000)));
+}
+
+#[test]
+fn a_damaged_journal_is_not_blamed_on_the_client() {
+    let scene = Scene::new();
+    let payments = scene.payments(3);
+    let closing = Closing::resume(&scene.open(), Head::after(&payments[2])).unwrap();
+    // The same Tx_n with another lock: n, c and Tx_n agree, the payment does not.
+    let record = PaymentRecord { lock: Lock::from_bytes([1; 64]), ..payments[2].record() };
+    let other_lock = Payment::chain(&Head::after(&payments[1]), &record).unwrap();
+    assert_eq!(other_lock.ack(), payments[2].ack());
+    let released = released(&scene, &payments);
+    let not = closing.released(&other_lock, released).unwrap_err();
+    let NotReleased::Journal(closing) = *not else { panic!("{not}") };
+    let not = closing.released(&payments[1], released).unwrap_err();
+    let NotReleased::Journal(closing) = *not else { panic!("{not}") };
+    assert!(closing.released(&payments[2], released).is_ok());
+}
+
+#[test]
+fn the_topmost_of_two_bad_locks_convicts_and_the_receipts_above_stand() {
+    let scene = Scene::new();
+    let payments = cheat(&scene, 8, &[3, 6]);
+    let (receipts, end) = walk(&scene, &payments);
+    let Progress::Cheated(proof) = end else { panic!("two bad locks went through") };
+    assert_eq!(proof.earlier.number, PaymentNumber::from_index(6));
+    let numbers: Vec<_> = receipts.iter().map(|receipt| receipt.fields().number.as_index()).collect();
+    assert_eq!(numbers, [8, 7, 6]);
+    assert!(proof.verify(&scene.signed).is_ok());
+    // The lower one was never reached, but whoever has its signatures convicts by it as well.
+    let sign = |payment: &Payment| scene.client.sign(&payment.tx().as_digest());
+    let lower = FraudProof {
+        later: *payments[3].fields(),
+        later_signature: sign(&payments[3]),
+        earlier: *payments[2].fields(),
+        earlier_signature: sign(&payments[2]),
+    };
+    assert!(lower.verify(&scene.signed).is_ok() && lower.evidence() != proof.evidence());
 }
 
 #[test]

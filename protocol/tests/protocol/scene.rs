@@ -8,8 +8,8 @@ use lockstep_protocol::ledger::{
 };
 use lockstep_protocol::opening::{Approval, OpeningRequest, OpeningTerms, SignedOpening, SignedRequest};
 use lockstep_protocol::payee::{LedgerView, Receiving, VendorTerms};
-use lockstep_protocol::payer::Paying;
-use lockstep_protocol::payment::Payment;
+use lockstep_protocol::payer::{NotPayable, Paying, Resuming};
+use lockstep_protocol::payment::{Head, Payment};
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
@@ -121,7 +121,16 @@ impl Scene {
     }
 
     pub(crate) fn paying(&self) -> Paying {
-        Paying::resume(&self.open(), &self.signed, &self.seed, None).unwrap()
+        self.paying_from(Head::start(self.signed.opening()))
+    }
+
+    /// A payer whose journal ends at `head`, at a vendor that has all of it.
+    pub(crate) fn paying_from(&self, head: Head) -> Paying {
+        self.resuming(head).unwrap().reconcile(&head.ack(), None).unwrap()
+    }
+
+    pub(crate) fn resuming(&self, head: Head) -> Result<Resuming, NotPayable> {
+        Resuming::new(&self.open(), &self.signed, &self.seed, head)
     }
 
     pub(crate) fn receiving(&self) -> Receiving {

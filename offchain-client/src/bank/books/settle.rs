@@ -3,6 +3,7 @@
 //! What moves, and whether it may, the protocol crate says ([`lockstep_protocol::posting`]); here it is entered
 //! once, in the order in which the channel's states follow one another.
 
+use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState};
@@ -12,7 +13,9 @@ use sqlx::Row;
 
 use super::channel::{RESERVED, set_aside};
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
-use super::{Books, ChannelRow, StoreError, Tx, account, alarm, channel, damaged, stored_time, to_stored};
+use super::{
+    Books, ChannelRow, StoreError, Tx, account, alarm, amount_in, channel, damaged, stored_time, to_stored,
+};
 use crate::ledger::{EventCheckpoint, LedgerEvent, TransactionId};
 
 /// What one change of an event means for the books.
@@ -91,6 +94,22 @@ impl Books {
             Ok(EventCheckpoint { block, tx_id: TransactionId::new(row.try_get::<String, _>(1)?) })
         })
         .transpose()
+    }
+
+    /// What has been posted to a vendor for its claim on a frozen channel; zero: nothing.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn claimed(&self, channel: &ChannelId) -> Result<Amount, StoreError> {
+        let select = "SELECT postings.amount FROM entries JOIN postings ON postings.entry = entries.entry \
+                      WHERE entries.channel = $1 AND entries.cause = $2 AND postings.amount > 0";
+        let row = sqlx::query(select)
+            .bind(channel.to_string())
+            .bind(Cause::Claimed.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        // A channel is claimed once, and one claim moves one amount.
+        row.map_or(Ok(Amount::ZERO), |row| amount_in(&row, "amount"))
     }
 
     /// Applies an event with what its changes mean, and moves the checkpoint, in one transaction. A change
