@@ -35,6 +35,7 @@ pub struct ObservedContract {
     recorder: Arc<Recorder>,
     scenario: &'static str,
     clock_off_by: i64,
+    msp_id: String,
 }
 
 /// What a call came to.
@@ -96,7 +97,7 @@ impl ObservedContract {
         let gateway = gateway(organization, caller)?;
         let network = gateway.network(&profile.channel);
         let contract = network.contract(&profile.chaincode);
-        Ok(Self { network, contract, recorder, scenario, clock_off_by: 0 })
+        Ok(Self { network, contract, recorder, scenario, clock_off_by: 0, msp_id: msp_id.to_owned() })
     }
 
     /// The same contract with another recorder.
@@ -142,12 +143,13 @@ impl ObservedContract {
         call
     }
 
-    /// Asks one peer and notes what came of it.
+    /// Asks a peer of the caller's organisation and notes what came of it.
     pub async fn evaluate(&self, step: &str, function: &str, arguments: &[Vec<u8>]) -> Call {
-        let call = match self.proposal(function, arguments).evaluate().await {
-            Ok(payload) => Call::answered(payload),
-            Err(error) => Call::failed("evaluate", error.cause(), error.chaincode_message()),
-        };
+        let call =
+            match self.proposal(function, arguments).organizations([self.msp_id.as_str()]).evaluate().await {
+                Ok(payload) => Call::answered(payload),
+                Err(error) => Call::failed("evaluate", error.cause(), error.chaincode_message()),
+            };
         self.recorder.note(self.scenario, step, call.outcome.clone());
         call
     }

@@ -1,19 +1,24 @@
 //! Many channels at once: openings and closings in the same blocks never conflict.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use lockstep::ledger::fabric::{Caller, FabricLedger};
-use lockstep::ledger::{Ledger as _, LedgerError, Submitted};
-use lockstep_protocol::ledger::{ChannelRecord, CloseByRelease, Open};
+use futures::future::join_all;
+use lockstep_protocol::ledger::Command;
+use tokio::time::timeout;
 
-use super::openings::registered;
+use super::openings::{document, registered};
+use crate::contract::{As, Call, ObservedContract};
 use crate::forge::Forge;
+use crate::observation::Outcome;
 use crate::runtime::block_on;
-use crate::scenario::{Context, Failure, Scenario, expect_eq};
+use crate::scenario::{Context, Failure, Scenario};
 
 pub(super) const SCENARIOS: &[Scenario] =
     &[Scenario { name: "two hundred channels open and close at once without a conflict", run: crowd }];
+
+/// How long a peer may be behind.
+const CATCH_UP: Duration = Duration::from_secs(30);
 
 /// How many channels.
 const CHANNELS: usize = 200;
@@ -22,37 +27,54 @@ fn crowd(context: &Context) -> Result<(), Failure> {
     const NAME: &str = "two hundred channels open and close at once without a conflict";
     block_on(async {
         let forge = Forge::new(context.ledger_id()?);
-        registered(context, NAME, &forge).await?;
-        let mut opens: Vec<Open> = Vec::new();
-        let mut closes: Vec<CloseByRelease> = Vec::new();
-        for _ in 0..CHANNELS {
-            let mut channel = forge.channel(4);
-            let (fields, _) = channel.pay(&[1, 1]);
-            opens.push(channel.open());
-            closes.push(channel.close(fields));
-        }
+        let contract = context.unobserved(&registered(context, NAME, &forge).await?);
+        let mut channels: Vec<_> = (0..CHANNELS).map(|_| forge.channel(4)).collect();
+        let opens: Vec<_> = channels.iter().map(|channel| channel.open()).collect();
+        at_once(&contract, &opens).await?;
 
-        let ledger = Arc::new(FabricLedger::connect(&context.profile, "VendorMSP", Caller::User)?);
-        let opened = at_once(&opens, |command| ledger.open(command)).await?;
-        let closed = at_once(&closes, |command| ledger.close_by_release(command)).await?;
-        expect_eq("opened", opened.len(), CHANNELS)?;
-        expect_eq("closed", closed.len(), CHANNELS)?;
-        let shared =
-            closed.iter().filter(|s| closed.iter().filter(|o| o.block == s.block).count() > 1).count();
-        if shared == 0 {
-            return Err(Failure::new("no two closings shared a block, so nothing was at once"));
+        // Every peer that may endorse a closing has the openings by then.
+        for msp_id in ["BankMSP", "ClientMSP", "VendorMSP"] {
+            let peer = context.unobserved(&context.contract(NAME, msp_id, As::User)?);
+            let all = async {
+                for open in &opens {
+                    while !knows(&peer, &open.channel_id().to_string()).await {}
+                }
+            };
+            timeout(CATCH_UP, all).await?;
         }
-        Ok(())
+        let closes = channels.iter_mut().map(|channel| {
+            let (fields, _) = channel.pay(&[1, 1]);
+            channel.close(fields)
+        });
+        at_once(&contract, &closes.collect::<Vec<_>>()).await
     })
 }
 
-/// Submits all commands at once: none may be refused, or need a second try.
-async fn at_once<'a, C, F>(
-    commands: &'a [C],
-    submit: impl Fn(&'a C) -> F,
-) -> Result<Vec<Submitted<ChannelRecord>>, LedgerError>
-where
-    F: Future<Output = Result<Submitted<ChannelRecord>, LedgerError>> + 'a,
-{
-    stream::iter(commands).map(submit).buffer_unordered(CHANNELS).try_collect().await
+async fn knows(peer: &ObservedContract, channel: &str) -> bool {
+    peer.evaluate("is it there", "Channel", &[channel.as_bytes().to_vec()]).await.json().is_ok()
+}
+
+/// Submits all commands at once, each a single transaction: all must be valid, and blocks must have been shared.
+async fn at_once<T: Command>(contract: &ObservedContract, commands: &[T]) -> Result<(), Failure> {
+    let calls = join_all(
+        commands
+            .iter()
+            .map(async |command| contract.submit("one of many", T::FUNCTION, &document(command)).await),
+    )
+    .await;
+    let mut blocks: BTreeMap<u64, usize> = BTreeMap::new();
+    for call in &calls {
+        *blocks.entry(block(call)?).or_default() += 1;
+    }
+    if blocks.len() == commands.len() {
+        return Err(Failure::new("no two transactions shared a block, so nothing was at once"));
+    }
+    Ok(())
+}
+
+fn block(call: &Call) -> Result<u64, Failure> {
+    match (&call.outcome, &call.committed) {
+        (Outcome::Committed { code, .. }, Some((_, block))) if code.starts_with("VALID") => Ok(*block),
+        (other, _) => Err(Failure::new(format!("a transaction that is not valid: {other:?}"))),
+    }
 }
