@@ -96,6 +96,11 @@ pub(crate) fn hex_into(text: &str, out: &mut [u8]) -> Result<(), DecodeError> {
     hex::decode_to_slice(text, out).map_err(|_| DecodeError::Hex)
 }
 
+/// Writes lower-case hexadecimal.
+pub(crate) fn write_hex(bytes: &[u8], f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
 /// `Serialize` as the `Display` text, `Deserialize` through `FromStr`.
 macro_rules! serde_as_text {
     ($name:ident, $what:literal) => {
@@ -157,7 +162,7 @@ macro_rules! fixed_bytes {
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                $crate::codec::write_hex(&self.0, f)
             }
         }
 

@@ -10,7 +10,7 @@ use k256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::codec::{DecodeError, hex_into, serde_as_text};
+use crate::codec::{DecodeError, hex_into, serde_as_text, write_hex};
 use crate::hash::Digest;
 use crate::signature::{BadSignature, Signature};
 
@@ -85,7 +85,7 @@ impl std::hash::Hash for PublicKey {
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(&self.bytes, f)
     }
 }
 

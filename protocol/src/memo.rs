@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::codec::{DecodeError, serde_as_text};
+use crate::codec::{DecodeError, Reader, hex_into, serde_as_text, write_hex};
 use crate::hash::{Hasher, MemoHash};
 
 /// UTF-8 of at most 1 024 bytes. Text form and JSON: the bytes in lower-case hexadecimal.
@@ -46,8 +46,17 @@ impl Memo {
         MemoHash::from_bytes(Hasher::new("memo").bytes(self.0.as_bytes()).finish())
     }
 
-    pub(crate) fn length(&self) -> u16 {
-        u16::try_from(self.0.len()).expect("the constructor bounds the length")
+    /// Appends u16 length ‖ memo, as it stands behind every payment [Spec §11].
+    pub(crate) fn encode_into(&self, out: &mut Vec<u8>) {
+        let length = u16::try_from(self.0.len()).expect("the constructor bounds the length");
+        out.extend(length.to_be_bytes());
+        out.extend(self.0.as_bytes());
+    }
+
+    /// Reads what [`Self::encode_into`] wrote.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let length = reader.u16()?;
+        Self::from_bytes(reader.bytes(length.into())?)
     }
 }
 
@@ -60,7 +69,7 @@ impl fmt::Debug for Memo {
 
 impl fmt::Display for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.bytes().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_hex(self.0.as_bytes(), f)
     }
 }
 
@@ -71,10 +80,9 @@ impl FromStr for Memo {
         if text.len() > Self::MAX_BYTES * 2 {
             return Err(DecodeError::Text(Self::MAX_BYTES));
         }
-        if text.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(DecodeError::Hex);
-        }
-        Self::from_bytes(&hex::decode(text).map_err(|_| DecodeError::Hex)?)
+        let mut bytes = vec![0; text.len() / 2];
+        hex_into(text, &mut bytes)?;
+        Self::from_bytes(&bytes)
     }
 }
 

@@ -60,8 +60,7 @@ impl Receipt {
         let mut out = Vec::with_capacity(PaymentFields::ENCODED_BYTES + 66 + self.memo.as_str().len());
         out.extend(self.fields.encode());
         out.extend(self.client_signature.as_bytes());
-        out.extend(self.memo.length().to_be_bytes());
-        out.extend(self.memo.as_str().as_bytes());
+        self.memo.encode_into(&mut out);
         out
     }
 
@@ -73,8 +72,7 @@ impl Receipt {
         let mut reader = Reader::new(bytes);
         let fields = PaymentFields::decode(reader.bytes(PaymentFields::ENCODED_BYTES)?)?;
         let client_signature = Signature::from_bytes(reader.array()?);
-        let length = reader.u16()?;
-        let memo = Memo::from_bytes(reader.bytes(length.into())?)?;
+        let memo = Memo::read(&mut reader)?;
         reader.finish()?;
         Ok(Self { fields, memo, client_signature })
     }

@@ -31,7 +31,7 @@ pub enum NotReleased {
     },
     /// The vendor's own journal gave another payment than the last one: it is damaged, and nothing is said of the release.
     #[error("the journal's last payment is not the one that was accepted last")]
-    Journal(Closing),
+    Journal(Box<Closing>),
 }
 
 impl Closing {
@@ -73,7 +73,7 @@ impl Closing {
     /// [`NotReleased`] when σ_n, or what the last lock opens to, is bad, or `last` is not payment n.
     pub fn released(self, last: &Payment, signature: Signature) -> Result<Settling, Box<NotReleased>> {
         if Head::after(last) != self.head {
-            return Err(Box::new(NotReleased::Journal(self)));
+            return Err(Box::new(NotReleased::Journal(Box::new(self))));
         }
         match Walk::start(&self.signed, last, signature) {
             Ok((receipt, progress)) => {

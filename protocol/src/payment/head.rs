@@ -100,8 +100,7 @@ impl Payment {
         let mut out = Vec::with_capacity(PaymentFields::ENCODED_BYTES + 66 + self.memo.as_str().len());
         out.extend(self.fields.encode());
         out.extend(self.lock.as_bytes());
-        out.extend(self.memo.length().to_be_bytes());
-        out.extend(self.memo.as_str().as_bytes());
+        self.memo.encode_into(&mut out);
         out
     }
 
@@ -114,8 +113,7 @@ impl Payment {
         let mut reader = Reader::new(bytes);
         let fields = PaymentFields::decode(reader.bytes(PaymentFields::ENCODED_BYTES)?)?;
         let lock = Lock::from_bytes(reader.array()?);
-        let length = reader.u16()?;
-        let memo = Memo::from_bytes(reader.bytes(length.into())?)?;
+        let memo = Memo::read(&mut reader)?;
         reader.finish()?;
         if fields.number == PaymentNumber::OPENING || memo.hash() != fields.memo_hash {
             return Err(DecodeError::Range);

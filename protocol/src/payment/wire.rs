@@ -34,8 +34,7 @@ impl PaymentRecord {
         out.extend(self.ts.as_unix_millis().to_be_bytes());
         out.extend(self.token.as_bytes());
         out.extend(self.lock.as_bytes());
-        out.extend(self.memo.length().to_be_bytes());
-        out.extend(self.memo.as_str().as_bytes());
+        self.memo.encode_into(out);
     }
 
     /// The encoding.
@@ -62,8 +61,7 @@ impl PaymentRecord {
         let ts = Timestamp::from_unix_millis(reader.u64()?).map_err(|_| DecodeError::Range)?;
         let token = Token::from_bytes(reader.array()?);
         let lock = Lock::from_bytes(reader.array()?);
-        let length = reader.u16()?;
-        let memo = Memo::from_bytes(reader.bytes(length.into())?)?;
+        let memo = Memo::read(reader)?;
         Ok(Self { units, ts, token, lock, memo })
     }
 }

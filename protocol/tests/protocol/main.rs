@@ -9,6 +9,7 @@
 mod decoding;
 mod games;
 mod ledger_openings;
+mod ledger_order;
 mod ledger_refusals;
 mod ledger_table;
 mod locks;
