@@ -26,7 +26,7 @@ pub enum LineError {
     #[error(transparent)]
     Dial(#[from] DialError),
     /// The call failed.
-    #[error("the vendor ended the payment stream ({0})")]
+    #[error("the payment stream broke ({}); see that `lockstep vendor serve` runs, then use the channel again", .0.message())]
     Call(Box<tonic::Status>),
     /// The stream ended without a reason.
     #[error(
