@@ -8,6 +8,9 @@ mod pay;
 mod receipts;
 mod release;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
@@ -15,7 +18,7 @@ use lockstep_protocol::wallet_seed::WalletSeed;
 
 use super::party::{self, AccountArgs};
 use super::{CliError, Exit, HomeArgs, Output, PassphraseArgs};
-use crate::home::Home;
+use crate::home::{Home, HomeError, HomeLock};
 use crate::keystore;
 use crate::ledger::fabric::FabricLedger;
 use crate::party::Clock;
@@ -87,6 +90,19 @@ struct OpenWallet {
 }
 
 impl WalletArgs {
+    /// Takes the wallet for this process alone, as everything must that signs or asks the bank for something: two processes that
+    /// pay on one channel would each take the other's payments for somebody else's.
+    fn lock(&self) -> Result<HomeLock, CliError> {
+        self.home.open()?.lock().map_err(|error| {
+            let locked = matches!(error, HomeError::Locked(_));
+            let error = CliError::from(error);
+            if locked {
+                return error.with_hint("wait until it has ended; a process that was killed holds nothing");
+            }
+            error
+        })
+    }
+
     async fn open(&self) -> Result<OpenWallet, CliError> {
         let home = self.home.open()?;
         let config: WalletConfig = home.config()?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, Open};
-use lockstep_protocol::payer::{NotPayable, Resuming};
+use lockstep_protocol::payer::{NotPayable, Poisoned, Resuming};
 use lockstep_protocol::payment::{Ack, Head, Payment};
 use lockstep_protocol::units::PaymentNumber;
 
@@ -13,7 +13,7 @@ use super::machine::{Machine, Stop};
 use super::{Facts, Wallet, WalletError, memory};
 use crate::ledger::{LedgerError, Submitted};
 use crate::party::replay;
-use crate::store::{Advance, Change, NewChannel, Phase, StoredChannel};
+use crate::store::{Advance, Change, JournalError, NewChannel, Phase, StoredChannel};
 use crate::stream::{ToVendor, Welcome};
 
 /// How long a vendor may say *retry later* at the beginning of a stream.
@@ -93,14 +93,21 @@ impl Wallet {
             return Err(WalletError::Phase { channel, phase: stored.phase, verb });
         }
         let record = self.ledger.channel(channel).await?.ok_or(WalletError::NotOnLedger(channel))?;
-        let head = replay::decode_head(&stored.head)?;
-        let (given, seed) = (facts.given.clone(), std::sync::Arc::clone(&self.seed));
-        // A long token chain is a second of hashing.
-        let resuming = tokio::task::spawn_blocking(move || Resuming::new(&record, &given, &seed, head))
-            .await
-            .map_err(|_| WalletError::SignerDied)??;
+        let mut head = replay::decode_head(&stored.head)?;
+        let mut resuming = self.resume(&record, &facts, head).await?;
         let (line, welcome) = self.connect(&facts, channel).await?;
         let Welcome { last, closing } = welcome;
+        // A payment is in the journal before the vendor can have it: a journal that is read after the welcome has everything that
+        // the vendor can know; one that was read before it may lack what another process of this wallet has paid since.
+        (stored, _) = self.stored(channel).await?;
+        if stored.phase != Phase::Open {
+            return Err(WalletError::Phase { channel, phase: stored.phase, verb });
+        }
+        let now = replay::decode_head(&stored.head)?;
+        if now != head {
+            head = now;
+            resuming = self.resume(&record, &facts, head).await?;
+        }
         let own = self.own_payment(&head, &last).await?;
         let machine = match Machine::reconcile(resuming, &last, own.as_ref()) {
             Ok(machine) => machine,
@@ -111,6 +118,19 @@ impl Wallet {
             self.send_again(&mut session).await?;
         }
         Ok(session)
+    }
+
+    /// A channel as the journal has it. A long token chain is a second of hashing.
+    async fn resume(
+        &self,
+        record: &ChannelRecord,
+        facts: &Facts,
+        head: Head,
+    ) -> Result<Resuming, WalletError> {
+        let (record, given) = (record.clone(), facts.given.clone());
+        let seed = std::sync::Arc::clone(&self.seed);
+        let resumed = tokio::task::spawn_blocking(move || Resuming::new(&record, &given, &seed, head)).await;
+        Ok(resumed.map_err(|_| WalletError::SignerDied)??)
     }
 
     /// Connects, and waits a little for a vendor that does not see the channel yet: its peer may be some blocks behind.
@@ -147,14 +167,16 @@ impl Wallet {
         Ok(Some(memory::payment(&*self.journal, head, vendor.number).await?))
     }
 
-    /// Marks the channel before anything else happens: nothing is ever signed on it again [Spec §6].
+    /// Marks the channel before anything else happens: nothing is ever signed on it again [Spec §6]. If the journal has moved on
+    /// since it was compared, it is compared again.
     pub(super) async fn stop(&self, stop: Stop) -> WalletError {
-        if let Some(change) = stop.effects.persist
-            && let Err(error) = self.journal.save(change).await
-        {
-            return error.into();
+        let Poisoned { channel, vendor } = stop.poisoned;
+        let Some(change) = stop.effects.persist else { return stop.poisoned.into() };
+        match self.journal.save(change).await {
+            Ok(()) => stop.poisoned.into(),
+            Err(JournalError::Conflict) => self.mismatch(channel, vendor).await,
+            Err(error) => error.into(),
         }
-        stop.poisoned.into()
     }
 
     /// Sends the stored payments that the vendor lacks, byte for byte, and waits for their acknowledgement.
@@ -177,10 +199,38 @@ impl Wallet {
         Ok(())
     }
 
-    /// An acknowledgement of a payment that this wallet did not make.
+    /// The vendor seems to have a payment that this wallet did not make. To stop cannot be taken back, so the journal is asked as it
+    /// is now, and the channel marked only if it still is so.
     pub(super) async fn mismatch(&self, channel: ChannelId, vendor: Ack) -> WalletError {
-        let poisoned = lockstep_protocol::payer::Poisoned { channel, vendor };
-        self.stop(Stop::of(poisoned)).await
+        loop {
+            match self.mark_mismatch(channel, vendor).await {
+                Ok(None) => {}
+                Ok(Some(error)) | Err(error) => return error,
+            }
+        }
+    }
+
+    /// One look at the journal; `None` if another process of this wallet wrote between the look and the mark.
+    async fn mark_mismatch(
+        &self,
+        channel: ChannelId,
+        vendor: Ack,
+    ) -> Result<Option<WalletError>, WalletError> {
+        let (stored, _) = self.stored(channel).await?;
+        if stored.phase != Phase::Open {
+            return Err(WalletError::Phase { channel, phase: stored.phase, verb: "going on" });
+        }
+        let head = replay::decode_head(&stored.head)?;
+        if memory::agrees(&*self.journal, &head, &vendor).await? {
+            return Ok(Some(JournalError::Conflict.into()));
+        }
+        let stop = Stop::of(Poisoned { channel, vendor }, stored.n);
+        let Some(change) = stop.effects.persist else { return Ok(Some(stop.poisoned.into())) };
+        match self.journal.save(change).await {
+            Ok(()) => Ok(Some(stop.poisoned.into())),
+            Err(JournalError::Conflict) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use lockstep_protocol::Memo;
 use lockstep_protocol::payer::{Paying, Poisoned, ReleaseError, Released, Resuming};
 use lockstep_protocol::payment::{Ack, Batch, Payment};
 use lockstep_protocol::time::Timestamp;
-use lockstep_protocol::units::Units;
+use lockstep_protocol::units::{PaymentNumber, Units};
 
 pub use lockstep_protocol::payer::PayError;
 
@@ -68,13 +68,10 @@ impl Machine {
     ///
     /// # Errors
     /// [`Stop`]: the channel is to be marked, and nothing is ever signed on it again.
-    pub fn reconcile(
-        resuming: Resuming,
-        vendor: &Ack,
-        journal: Option<&Payment>,
-    ) -> Result<Self, Box<Stop>> {
-        let paying = resuming.reconcile(vendor, journal).map_err(|poisoned| Box::new(Stop::of(poisoned)))?;
-        Ok(Self { paying })
+    pub fn reconcile(resuming: Resuming, vendor: &Ack, journal: Option<&Payment>) -> Result<Self, Box<Stop>> {
+        let at = resuming.head().number();
+        let reconciled = resuming.reconcile(vendor, journal);
+        Ok(Self { paying: reconciled.map_err(|poisoned| Box::new(Stop::of(poisoned, at)))? })
     }
 
     /// Releases the vendor's last payment: nothing is paid any more [Spec §7].
@@ -86,13 +83,14 @@ impl Machine {
         vendor: &Ack,
         journal: Option<&Payment>,
     ) -> Result<(Released, Effects<ToVendor>), NotReleased> {
-        let channel = self.paying.head().channel();
+        let (channel, at) = (self.paying.head().channel(), self.paying.head().number());
         let released = self.paying.release(vendor, journal).map_err(|error| match error {
             ReleaseError::NothingToRelease(_) => NotReleased::NothingPaid,
-            ReleaseError::Poisoned(poisoned) => NotReleased::Stop(Box::new(Stop::of(poisoned))),
+            ReleaseError::Poisoned(poisoned) => NotReleased::Stop(Box::new(Stop::of(poisoned, at))),
         })?;
         let ending = Ending { released: Some((&released).into()), ..Ending::default() };
         let advance = Advance {
+            at: Some(at),
             ending: Some(replay::encode_note(&ending)),
             ..Advance::new(channel, Phase::Open, Phase::Released)
         };
@@ -120,10 +118,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Marks the channel that the vendor poisoned.
+    /// Marks the channel that the vendor poisoned, as long as its last payment is still the one that was compared.
     #[must_use]
-    pub fn of(poisoned: Poisoned) -> Self {
-        let advance = Advance::new(poisoned.channel, Phase::Open, Phase::Stopped);
+    pub fn of(poisoned: Poisoned, at: PaymentNumber) -> Self {
+        let advance = Advance { at: Some(at), ..Advance::new(poisoned.channel, Phase::Open, Phase::Stopped) };
         Self { poisoned, effects: Effects { persist: Some(Change::Advance(advance)), send: None } }
     }
 }

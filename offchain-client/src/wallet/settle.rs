@@ -12,11 +12,14 @@ use super::line::{Line, LineError};
 use super::machine::NotReleased;
 use super::{Ending, Facts, Wallet, WalletError};
 use crate::party::{Driver, replay};
-use crate::store::{Advance, Change, Phase, StoredChannel};
+use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
 use crate::stream::{Settled, ToClient, ToVendor, Unlocked};
 
 /// How long the vendor may take to unlock everything and to have the close committed.
 const SETTLEMENT: Duration = Duration::from_secs(600);
+
+/// How often a release begins anew because another process of this wallet pays on the channel.
+const ATTEMPTS: u32 = 5;
 
 /// A channel that is settled.
 #[derive(Clone, Debug)]
@@ -41,12 +44,7 @@ impl Wallet {
     /// [`WalletError`]. Once the release is saved, the vendor can be given it again at any time.
     pub async fn release(&self, channel: ChannelId) -> Result<Released, WalletError> {
         let began = Instant::now();
-        let (stored, facts) = self.stored(channel).await?;
-        let (mut line, released) = match stored.phase {
-            Phase::Granted | Phase::Open => self.release_now(channel).await?,
-            Phase::Released | Phase::Closed => self.release_again(&stored, &facts).await?,
-            phase => return Err(WalletError::Phase { channel, phase, verb: "releasing" }),
-        };
+        let (mut line, released) = self.give_release(channel).await?;
         let (unlocked, release) = match line.settlement(&released).await? {
             ToClient::Unlocked(unlocked) => (unlocked, began.elapsed()),
             _ => return Err(LineError::Unexpected("a message other than the unlocking").into()),
@@ -60,12 +58,32 @@ impl Wallet {
             unlocked: Some(unlocked),
             settled: Some(settled.clone()),
         };
-        if stored.phase != Phase::Closed {
+        let (stored, _) = self.stored(channel).await?;
+        if stored.phase == Phase::Released {
             let ending = Some(replay::encode_note(&ending));
             let advance = Advance { ending, ..Advance::new(channel, Phase::Released, Phase::Closed) };
             self.journal.save(Change::Advance(advance)).await?;
         }
         Ok(Released { last: *released.last(), release, unlocked, settled, record })
+    }
+
+    /// Gives the vendor the release, for the first time or again.
+    async fn give_release(&self, channel: ChannelId) -> Result<(Line, payer::Released), WalletError> {
+        let mut attempts = ATTEMPTS;
+        loop {
+            let (stored, facts) = self.stored(channel).await?;
+            let given = match stored.phase {
+                Phase::Granted | Phase::Open => self.release_now(channel).await,
+                Phase::Released | Phase::Closed => self.release_again(&stored, &facts).await,
+                phase => Err(WalletError::Phase { channel, phase, verb: "releasing" }),
+            };
+            attempts -= 1;
+            match given {
+                // Another process of this wallet paid in between; nothing was released. The journal is read again.
+                Err(WalletError::Journal(JournalError::Conflict)) if attempts > 0 => {}
+                given => return given,
+            }
+        }
     }
 
     /// Agrees with the vendor on the last payment, saves that the channel is released, sends σ_n.

@@ -7,4 +7,5 @@ mod ledger;
 mod refusals;
 mod settle;
 mod stranger;
+mod together;
 mod world;

@@ -78,6 +78,7 @@ impl Open {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let memo = Memo::new(self.memo.clone())
             .map_err(|_| CliError::new(Exit::Usage, "a memo has 1024 bytes at most"))?;
+        let _lock = self.wallet.lock()?;
         let open = self.wallet.open().await?;
         let key = account_key(&open.home, open.passphrase.as_ref())?;
         let bank = bank(&open.home, &open.config.bank)?;

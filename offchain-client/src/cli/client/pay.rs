@@ -73,6 +73,7 @@ impl Pay {
             memo,
             pace: self.rate.map_or(Pace::Unbounded, Pace::PerSecond),
         };
+        let _lock = self.wallet.lock()?;
         let wallet = self.wallet.open().await?.wallet.with_vendor_at(self.vendor.clone());
         let bar = out.progress(self.count.into(), "paying");
         let through = AtomicU32::new(0);

@@ -51,6 +51,7 @@ struct Close {
 
 impl Release {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
+        let _lock = self.wallet.lock()?;
         let wallet = self.wallet.open().await?.wallet.with_vendor_at(self.vendor.clone());
         let spinner = out.spinner("releasing; the vendor unlocks and closes");
         let released = wallet.release(self.channel).await?;
