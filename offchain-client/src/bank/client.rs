@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use lockstep_protocol::account::AccountProof;
-use lockstep_protocol::hash::ShortText;
+use lockstep_protocol::fraud::FraudProof;
+use lockstep_protocol::hash::{ChannelId, ShortText};
 use lockstep_protocol::key::{PublicKey, SecretKey};
 use lockstep_protocol::opening::{OpeningMismatch, SignedOpening, SignedRequest};
 use lockstep_protocol::refusal::Refusal;
@@ -17,8 +18,8 @@ use serde::de::DeserializeOwned;
 
 use super::books::{Account, Statement};
 use super::wire::{
-    ChallengeDocument, CredentialRequest, Info, IssuedCredential, Nothing, OpeningDocument, Problem, Proven,
-    StatementRequest,
+    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, Info, IssuedCredential, Nothing,
+    OpeningDocument, Problem, Proven, StatementRequest,
 };
 use crate::tls::{ALPN_HTTP, TlsError, pinned_client_config};
 
@@ -223,6 +224,27 @@ impl BankClient {
     /// [`BankError`].
     pub async fn statement(&self, key: &SecretKey, after: u64) -> Result<Statement, BankError> {
         self.proven("statement", key, StatementRequest { after, limit: None }).await
+    }
+
+    /// Brings a proof that a channel's client has cheated; `key` is the vendor's. The same proof again is safe, and
+    /// gets the same answer.
+    ///
+    /// # Errors
+    /// [`BankError`].
+    pub async fn report_fraud(
+        &self,
+        key: &SecretKey,
+        channel: ChannelId,
+        proof: &FraudProof,
+    ) -> Result<FraudAnswer, BankError> {
+        let report = FraudReport { proof: hex::encode(proof.encode()) };
+        let answer: FraudAnswer =
+            self.proven(&format!("channels/{channel}/fraud-proof"), key, report).await?;
+        if answer.channel_id == channel {
+            Ok(answer)
+        } else {
+            Err(BankError::Malformed("it is about another channel".to_owned()))
+        }
     }
 
     /// Sends a request with a fresh proof of the account's key.

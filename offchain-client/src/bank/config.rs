@@ -8,7 +8,7 @@ use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::time::MaxDrift;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Settings;
+use super::{Settings, keeper};
 use crate::home::Home;
 
 /// File of the bank's master key in its home folder.
@@ -38,6 +38,9 @@ pub struct BankConfig {
     /// How long a credential is valid.
     #[serde(deserialize_with = "duration")]
     pub credential_life: Duration,
+    /// How often the bank looks for channels that it has to cancel, refund, freeze or resolve.
+    #[serde(default = "keeper_period", deserialize_with = "duration")]
+    pub keeper_period: Duration,
     /// The books: `sqlite://…`, `postgres://…`, or '' for a file in the home folder.
     #[serde(default)]
     pub database: String,
@@ -120,7 +123,9 @@ impl ConfigText<'_> {
              # Longest time from a channel's opening to its expiry.\n\
              max_life = {}\n\
              # How long a credential is valid.\n\
-             credential_life = \"90days\"\n\n\
+             credential_life = \"90days\"\n\
+             # How often the bank looks for channels that it has to cancel, refund, freeze or resolve.\n\
+             keeper_period = \"5s\"\n\n\
              # The books: sqlite://FILE or postgres://USER@HOST/NAME; empty: books.db in this folder.\n\
              database = {}\n\
              # Every opening that was signed. Keep it where a restore of the books does not reach it.\n\
@@ -140,6 +145,10 @@ impl ConfigText<'_> {
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     humantime::parse_duration(&text).map_err(de::Error::custom)
+}
+
+fn keeper_period() -> Duration {
+    keeper::PERIOD
 }
 
 fn drift<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MaxDrift, D::Error> {
@@ -171,6 +180,7 @@ mod tests {
         assert_eq!(config.max_drift, MaxDrift::DEFAULT);
         assert_eq!(config.max_life, Duration::from_secs(7 * 24 * 3600));
         assert_eq!(config.organization.as_str(), "BankMSP");
+        assert_eq!(config.keeper_period, keeper::PERIOD);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! ```text
 //! client, vendor ──► http ──► Bank ──► books (SQL)            opening: books, log, then the answer
 //!                              │  └──► opening_log (file)
-//! Ledger (port) ──► settling ──┘                              event: re-check, postings and checkpoint at once
+//! Ledger (port) ──► settling ──┤                              event: re-check, postings and checkpoint at once
+//!        ▲───────── keeper ◄───┘                              what is due: cancel, refund, freeze, resolve
 //! ```
 //!
 //! **Nothing leaves before it is saved**: an opening is answered when it stands in the books and in the log.
@@ -14,7 +15,9 @@ pub mod challenge;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod fraud;
 pub mod http;
+pub mod keeper;
 pub mod opening;
 pub mod opening_log;
 pub mod settling;

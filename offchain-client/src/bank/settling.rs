@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::ledger::{ChannelChange, ChannelRecord};
+use lockstep_protocol::ledger::{ChannelChange, ChannelRecord, ChannelState};
 use lockstep_protocol::posting::{BankView, PostingError, movements};
 
 use super::Bank;
@@ -20,6 +20,16 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_
 /// some blocks apart.
 const READS: u32 = 10;
 const READ_PAUSE: Duration = Duration::from_millis(500);
+/// An order in which states follow one another, whichever of them a channel goes through [Spec §8].
+const ORDER: [ChannelState; 7] = [
+    ChannelState::Open,
+    ChannelState::Cancelled,
+    ChannelState::Closed,
+    ChannelState::Refunded,
+    ChannelState::Frozen,
+    ChannelState::Claimed,
+    ChannelState::Resolved,
+];
 
 /// Why the settling of events has ended. Books that cannot be written end the bank: it must not go on as if
 /// they were.
@@ -112,12 +122,46 @@ impl Bank {
     /// Checks a change from what the own peer's record keeps.
     async fn check(&self, ledger: &dyn Ledger, change: &ChannelChange) -> Result<Settlement, SettleError> {
         let record = read_reached(ledger, change).await?;
-        let view = BankView {
+        Ok(self.judge(change, record).await?)
+    }
+
+    /// Posts what the books have missed of a channel, from its record on the ledger: after an alarm was cleared,
+    /// or while an event is on its way. What was posted before is passed over.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn catch_up(&self, record: &ChannelRecord) -> Result<Applied, ApplyError> {
+        let mut all = Applied::default();
+        for state in ORDER.into_iter().filter(|state| record.reached(*state)) {
+            let settlement = match record.change_to(state) {
+                Ok(change) => self.judge(&change, record.clone()).await?,
+                Err(refusal) => {
+                    Settlement::Alarm { channel: record.channel_id(), reason: refusal.sentence().to_owned() }
+                }
+            };
+            let applied = self.books.catch_up(&settlement, self.clock.now()).await?;
+            all.posted += applied.posted;
+            all.already_done += applied.already_done;
+            all.alarms += applied.alarms;
+            all.halted += applied.halted;
+            if applied.alarms > 0 {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the bank knows of itself when it checks a record.
+    pub(super) fn view(&self) -> BankView<'_> {
+        BankView {
             bank_key: self.key(),
             ledger: &self.ledger,
             drift: self.settings.max_drift,
             now: self.clock.now(),
-        };
+        }
+    }
+
+    async fn judge(&self, change: &ChannelChange, record: ChannelRecord) -> Result<Settlement, ApplyError> {
         let alarm = |reason: String| {
             tracing::error!(channel = %change.channel_id, reason, "ALARM: posting stops for this channel");
             Settlement::Alarm { channel: change.channel_id, reason }
@@ -125,8 +169,8 @@ impl Bank {
         if record.channel_id() != change.channel_id {
             return Ok(alarm("the own peer's record is another channel's".to_owned()));
         }
-        let posted_claim = self.books.claimed(&change.channel_id).await.map_err(ApplyError::from)?;
-        match movements(change, &record, posted_claim, view) {
+        let posted_claim = self.books.claimed(&change.channel_id).await?;
+        match movements(change, &record, posted_claim, self.view()) {
             Ok(movements) => {
                 Ok(Settlement::Post { state: change.state, movements, record: Box::new(record) })
             }

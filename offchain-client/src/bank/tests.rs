@@ -1,6 +1,8 @@
 //! The bank in one process: real books, a real log, real TLS; a ledger and a clock that the tests drive.
 
 mod api;
+mod decisions;
+mod keeping;
 mod ledger;
 mod log;
 mod model;

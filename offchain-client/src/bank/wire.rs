@@ -9,6 +9,7 @@
 //! | `POST /v1/credentials` | [`Proven`]`<`[`CredentialRequest`]`>` | [`IssuedCredential`] |
 //! | `POST /v1/openings` | [`Proven`]`<`[`OpeningDocument`]`>` | [`SignedOpening`] |
 //! | `POST /v1/statement` | [`Proven`]`<`[`StatementRequest`]`>` | [`Statement`] |
+//! | `POST /v1/channels/{id}/fraud-proof` | [`Proven`]`<`[`FraudReport`]`>` | [`FraudAnswer`] |
 //!
 //! Every request that touches an account carries the account key's signature on a fresh challenge [Spec §3].
 //! A refusal is a problem document (RFC 9457), [`Problem`].
@@ -19,8 +20,9 @@
 
 use lockstep_protocol::account::AccountProof;
 use lockstep_protocol::credential::{Attribute, Credential};
-use lockstep_protocol::hash::{Challenge, LedgerId, ShortText};
+use lockstep_protocol::hash::{Challenge, ChannelId, EvidenceHash, LedgerId, ShortText};
 use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::opening::SignedRequest;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::time::{MaxDrift, Timestamp};
@@ -108,6 +110,28 @@ pub struct StatementRequest {
     /// Most lines to give, 500 at most; `None`: as many as that.
     #[serde(default)]
     pub limit: Option<u32>,
+}
+
+/// Brings a proof that the channel's client has cheated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FraudReport {
+    /// The 552 bytes of [Spec §7] in lower-case hexadecimal.
+    pub proof: String,
+}
+
+/// What became of a fraud proof that convicts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FraudAnswer {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The hash of the proof that convicted the client: the first that came.
+    pub evidence: EvidenceHash,
+    /// The channel's state on the ledger.
+    pub state: ChannelState,
+    /// Whether it is frozen, or was and has been claimed or resolved since. While it is open and not frozen, the
+    /// bank goes on trying.
+    pub frozen: bool,
 }
 
 /// Why a request was refused, as RFC 9457 has it.

@@ -1,6 +1,8 @@
 //! `lockstep bank VERB`.
 
 mod books;
+mod channels;
+mod decisions;
 mod init;
 mod register;
 mod serve;
@@ -41,6 +43,18 @@ pub enum Verb {
     Statement(books::StatementArgs),
     /// Recompute the books and show alarms
     Audit(books::AuditArgs),
+    /// List channels, what has been decided about them, and what the bank does next
+    Channels(channels::ChannelsArgs),
+    /// Show what the ledger did that the rules do not allow, or clear it
+    Alarms(channels::AlarmsArgs),
+    /// Decide that an open channel is frozen
+    Freeze(decisions::FreezeArgs),
+    /// Decide what the vendor of a frozen channel gets in all
+    Resolve(decisions::ResolveArgs),
+    /// Record that a channel's vendor is accused of not delivering
+    Accuse(decisions::AccuseArgs),
+    /// Decide, once, whether an accused vendor is at fault
+    Decide(decisions::DecideArgs),
 }
 
 impl Verb {
@@ -60,6 +74,12 @@ impl Verb {
             Self::Attribute(verb) => verb.run(out).await,
             Self::Statement(verb) => verb.run(out).await,
             Self::Audit(verb) => verb.run(out).await,
+            Self::Channels(verb) => verb.run(out).await,
+            Self::Alarms(verb) => verb.run(out).await,
+            Self::Freeze(verb) => verb.run(out).await,
+            Self::Resolve(verb) => verb.run(out).await,
+            Self::Accuse(verb) => verb.run(out).await,
+            Self::Decide(verb) => verb.run(out).await,
         }
     }
 }

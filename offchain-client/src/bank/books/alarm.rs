@@ -7,7 +7,8 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::entry::next_number;
-use super::{Books, StoreError, Tx, stored_time, text_in, time_in};
+use super::pending::look_at;
+use super::{Books, StoreError, Tx, damaged, stored_time, text_in, time_in};
 
 /// Most alarms that are shown at once.
 const SHOWN: i64 = 1000;
@@ -15,23 +16,82 @@ const SHOWN: i64 = 1000;
 /// Something that a person must look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
+    /// Its number.
+    pub id: u64,
     /// The channel that nothing more is posted for.
     pub channel: ChannelId,
     /// What is wrong, as a sentence.
     pub reason: String,
     /// When it was seen.
     pub at: Timestamp,
+    /// When and why a person cleared it; `None`: it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<Cleared>,
+}
+
+/// That a person has dealt with an alarm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleared {
+    /// When.
+    pub at: Timestamp,
+    /// Why, in the person's words.
+    pub because: String,
 }
 
 impl Books {
-    /// All alarms, the newest first, a thousand at most.
+    /// The alarms that stand, the newest first, a thousand at most.
     ///
     /// # Errors
     /// The database fails.
     pub async fn alarms(&self) -> Result<Vec<Alarm>, StoreError> {
-        let select = "SELECT channel, reason, at FROM alarms ORDER BY alarm DESC LIMIT $1";
+        let select = "SELECT * FROM alarms WHERE cleared = 0 ORDER BY alarm DESC LIMIT $1";
         let rows = sqlx::query(select).bind(SHOWN).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
+    }
+
+    /// All alarms, cleared ones too, the newest first, a thousand at most.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn all_alarms(&self) -> Result<Vec<Alarm>, StoreError> {
+        let select = "SELECT * FROM alarms ORDER BY alarm DESC LIMIT $1";
+        let rows = sqlx::query(select).bind(SHOWN).fetch_all(&self.pool).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Clears an alarm. When none stands for its channel any more, posting goes on there, from what the ledger's
+    /// record shows. One that was cleared stays as it is; `None`: there is no such alarm.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn clear_alarm(
+        &self,
+        id: u64,
+        because: &str,
+        now: Timestamp,
+    ) -> Result<Option<Alarm>, StoreError> {
+        let number = i64::try_from(id).map_err(|_| StoreError::TooLarge)?;
+        let mut tx = self.write().await?;
+        sqlx::query("UPDATE alarms SET cleared = $1, because = $2 WHERE alarm = $3 AND cleared = 0")
+            .bind(stored_time(now)?)
+            .bind(because)
+            .bind(number)
+            .execute(&mut *tx)
+            .await?;
+        let row = sqlx::query("SELECT * FROM alarms WHERE alarm = $1").bind(number);
+        let Some(row) = row.fetch_optional(&mut *tx).await? else {
+            return Ok(None);
+        };
+        let alarm = read(&row)?;
+        if !stands(&mut tx, &alarm.channel).await? {
+            sqlx::query("UPDATE channels SET halted = 0 WHERE channel = $1")
+                .bind(alarm.channel.to_string())
+                .execute(&mut *tx)
+                .await?;
+            look_at(&mut tx, &alarm.channel, 0).await?;
+        }
+        tx.commit().await?;
+        Ok(Some(alarm))
     }
 }
 
@@ -70,7 +130,7 @@ pub(super) async fn note(
 
 /// Whether an alarm stands for the channel.
 pub(super) async fn stands(tx: &mut Tx, channel: &ChannelId) -> Result<bool, StoreError> {
-    let row = sqlx::query("SELECT COUNT(*) FROM alarms WHERE channel = $1")
+    let row = sqlx::query("SELECT COUNT(*) FROM alarms WHERE channel = $1 AND cleared = 0")
         .bind(channel.to_string())
         .fetch_one(&mut **tx)
         .await?;
@@ -78,5 +138,17 @@ pub(super) async fn stands(tx: &mut Tx, channel: &ChannelId) -> Result<bool, Sto
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Alarm, StoreError> {
-    Ok(Alarm { channel: text_in(row, "channel")?, reason: row.try_get("reason")?, at: time_in(row, "at")? })
+    let stored: i64 = row.try_get("alarm")?;
+    let cleared: i64 = row.try_get("cleared")?;
+    let cleared = match cleared {
+        0 => None,
+        _ => Some(Cleared { at: time_in(row, "cleared")?, because: row.try_get("because")? }),
+    };
+    Ok(Alarm {
+        id: u64::try_from(stored).map_err(|_| damaged("alarm", stored))?,
+        channel: text_in(row, "channel")?,
+        reason: row.try_get("reason")?,
+        at: time_in(row, "at")?,
+        cleared,
+    })
 }

@@ -37,6 +37,13 @@ pub struct ChannelRow {
     pub opening: SignedOpening,
 }
 
+impl ChannelRow {
+    /// Whether the ledger has not shown it yet.
+    pub fn is_unseen(&self) -> bool {
+        self.state == RESERVED
+    }
+}
+
 /// An opening that is, or is to be, in the log outside the backup cycle.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -266,8 +273,8 @@ async fn insert(
     let opening = signed.opening();
     let terms = opening.terms();
     let insert = "INSERT INTO channels (channel, account, vendor, payment_key, nonce, request, signed_request, \
-                  opening, total, state, logged, halted, created) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11)";
+                  opening, total, state, logged, halted, created, due) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12)";
     sqlx::query(insert)
         .bind(opening.channel_id().to_string())
         .bind(payer)
@@ -280,6 +287,8 @@ async fn insert(
         .bind(to_stored(terms.total)?)
         .bind(RESERVED)
         .bind(stored_time(now)?)
+        // Nothing is to be done for it before that.
+        .bind(stored_time(terms.open_by)?)
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -328,7 +337,7 @@ fn documents(row: &AnyRow) -> Result<NewChannel, StoreError> {
     Ok(NewChannel { request: parse(row, "signed_request")?, opening: parse(row, "opening")? })
 }
 
-fn read(row: &AnyRow) -> Result<ChannelRow, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<ChannelRow, StoreError> {
     let payer: String = row.try_get("account")?;
     Ok(ChannelRow {
         channel: text_in(row, "channel")?,

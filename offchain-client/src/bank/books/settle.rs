@@ -13,6 +13,7 @@ use sqlx::Row;
 
 use super::channel::{RESERVED, set_aside};
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
+use super::pending::{self, NEVER};
 use super::{
     Books, ChannelRow, StoreError, Tx, account, alarm, amount_in, channel, damaged, stored_time, to_stored,
 };
@@ -123,31 +124,55 @@ impl Books {
         settlements: &[Settlement],
         now: Timestamp,
     ) -> Result<Applied, ApplyError> {
-        let mut applied = Applied::default();
         let mut tx = self.write().await?;
+        let (checkpoint, mut applied) = (event.checkpoint(), Applied::default());
         for settlement in settlements {
-            match settlement {
-                Settlement::Foreign => {}
-                Settlement::Alarm { channel, reason } => {
-                    alarm::raise(&mut tx, channel, reason, now).await?;
-                    applied.alarms += 1;
-                }
-                Settlement::Post { state, movements, record } => {
-                    let change = Change { event, state: *state, movements, record };
-                    let counter = match settle(&mut tx, &change, now).await? {
-                        Settled::Posted => &mut applied.posted,
-                        Settled::AlreadyDone => &mut applied.already_done,
-                        Settled::Halted => &mut applied.halted,
-                        Settled::Alarmed => &mut applied.alarms,
-                    };
-                    *counter += 1;
-                }
-            }
+            apply_one(&mut tx, &mut applied, Some(&checkpoint), settlement, now).await?;
         }
-        move_checkpoint(&mut tx, &event.checkpoint()).await?;
+        move_checkpoint(&mut tx, &checkpoint).await?;
         tx.commit().await?;
         Ok(applied)
     }
+
+    /// Applies a change that the books have missed and that the channel's record on the ledger has been through.
+    /// One that was applied before is passed over; the checkpoint stays.
+    ///
+    /// # Errors
+    /// [`ApplyError`].
+    pub async fn catch_up(&self, settlement: &Settlement, now: Timestamp) -> Result<Applied, ApplyError> {
+        let mut applied = Applied::default();
+        let mut tx = self.write().await?;
+        apply_one(&mut tx, &mut applied, None, settlement, now).await?;
+        tx.commit().await?;
+        Ok(applied)
+    }
+}
+
+async fn apply_one(
+    tx: &mut Tx,
+    applied: &mut Applied,
+    seen: Option<&EventCheckpoint>,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(), ApplyError> {
+    let counter = match settlement {
+        Settlement::Foreign => return Ok(()),
+        Settlement::Alarm { channel, reason } => {
+            alarm::raise(tx, channel, reason, now).await?;
+            &mut applied.alarms
+        }
+        Settlement::Post { state, movements, record } => {
+            let change = Change { seen, state: *state, movements, record };
+            match settle(tx, &change, now).await? {
+                Settled::Posted => &mut applied.posted,
+                Settled::AlreadyDone => &mut applied.already_done,
+                Settled::Halted => &mut applied.halted,
+                Settled::Alarmed => &mut applied.alarms,
+            }
+        }
+    };
+    *counter += 1;
+    Ok(())
 }
 
 enum Settled {
@@ -159,7 +184,8 @@ enum Settled {
 
 /// A change that is allowed, with where it comes from.
 struct Change<'a> {
-    event: &'a LedgerEvent,
+    /// The event; `None` for what the books had missed.
+    seen: Option<&'a EventCheckpoint>,
     state: ChannelState,
     movements: &'a [Movement],
     record: &'a ChannelRecord,
@@ -297,21 +323,35 @@ async fn take_into_suspense(
 }
 
 async fn keep_applied(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<(), StoreError> {
-    let id = change.record.channel_id().to_string();
+    let id = change.record.channel_id();
     sqlx::query("UPDATE channels SET state = $1 WHERE channel = $2")
         .bind(change.state.name())
-        .bind(&id)
+        .bind(id.to_string())
         .execute(&mut **tx)
         .await?;
+    let due = next_look(tx, change).await?;
+    pending::look_at(tx, &id, due).await?;
     sqlx::query("INSERT INTO applied (channel, state, block, tx_id, at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(&id)
+        .bind(id.to_string())
         .bind(change.state.name())
-        .bind(stored_block(change.event.block)?)
-        .bind(change.event.tx_id.as_str())
+        .bind(stored_block(change.seen.map_or(0, |seen| seen.block))?)
+        .bind(change.seen.map_or("", |seen| seen.tx_id.as_str()))
         .bind(stored_time(now)?)
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// When the bank may have to do something itself after this change.
+async fn next_look(tx: &mut Tx, change: &Change<'_>) -> Result<i64, StoreError> {
+    match change.state {
+        ChannelState::Open if pending::is_to_be_frozen(tx, &change.record.channel_id()).await? => Ok(0),
+        ChannelState::Open => stored_time(change.record.opening().terms().expiry),
+        ChannelState::Frozen | ChannelState::Claimed => Ok(0),
+        ChannelState::Cancelled | ChannelState::Closed | ChannelState::Refunded | ChannelState::Resolved => {
+            Ok(NEVER)
+        }
+    }
 }
 
 async fn move_checkpoint(tx: &mut Tx, checkpoint: &EventCheckpoint) -> Result<(), StoreError> {

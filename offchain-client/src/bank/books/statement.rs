@@ -161,8 +161,8 @@ async fn reputation_changes(tx: &mut Tx, key: &PublicKey) -> Result<Vec<Reputati
 }
 
 async fn alarms(tx: &mut Tx, key: &PublicKey) -> Result<Vec<Alarm>, StoreError> {
-    let select = "SELECT a.channel, a.reason, a.at FROM alarms a JOIN channels c ON c.channel = a.channel \
-                  WHERE c.account = $1 OR c.vendor = $1 ORDER BY a.alarm DESC LIMIT $2";
+    let select = "SELECT a.* FROM alarms a JOIN channels c ON c.channel = a.channel \
+                  WHERE a.cleared = 0 AND (c.account = $1 OR c.vendor = $1) ORDER BY a.alarm DESC LIMIT $2";
     let rows =
         sqlx::query(select).bind(key.to_string()).bind(i64::from(MAX_LINES)).fetch_all(&mut **tx).await?;
     rows.iter().map(alarm::read).collect()

@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use lockstep_protocol::account::ProvenAccount;
+use lockstep_protocol::fraud::FraudProof;
+use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::opening::SignedOpening;
 use lockstep_protocol::refusal::Refusal;
 use rustls::ServerConfig;
@@ -34,9 +36,10 @@ use super::Bank;
 use super::books::{Account, MAX_LINES, Statement};
 use super::challenge;
 use super::wire::{
-    ChallengeDocument, CredentialRequest, Info, IssuedCredential, Nothing, OpeningDocument, Proven,
-    StatementRequest,
+    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, Info, IssuedCredential, Nothing,
+    OpeningDocument, Proven, StatementRequest,
 };
+use crate::ledger::Ledger;
 
 /// Largest body that is read; an opening request has about two kilobytes.
 const MAX_BODY: usize = 32 * 1024;
@@ -51,15 +54,29 @@ const REQUEST_TIME: Duration = Duration::from_secs(20);
 /// The listener cannot be used.
 pub async fn serve(
     bank: Arc<Bank>,
+    ledger: Arc<dyn Ledger>,
     listener: TcpListener,
     tls: ServerConfig,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let listener = TlsListener::new(listener, tls)?;
-    axum::serve(listener, router(bank)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(Service { bank, ledger })).with_graceful_shutdown(stop).await
 }
 
-fn router(bank: Arc<Bank>) -> Router {
+/// What handlers work with.
+#[derive(Clone)]
+struct Service {
+    bank: Arc<Bank>,
+    ledger: Arc<dyn Ledger>,
+}
+
+impl FromRef<Service> for Arc<Bank> {
+    fn from_ref(service: &Service) -> Self {
+        Self::clone(&service.bank)
+    }
+}
+
+fn router(service: Service) -> Router {
     Router::new()
         .route("/v1/info", get(info))
         .route("/v1/challenge", post(issue_challenge))
@@ -68,6 +85,7 @@ fn router(bank: Arc<Bank>) -> Router {
         .route("/v1/credentials", post(issue_credential))
         .route("/v1/openings", post(open))
         .route("/v1/statement", post(statement))
+        .route("/v1/channels/{id}/fraud-proof", post(fraud_proof))
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -77,7 +95,7 @@ fn router(bank: Arc<Bank>) -> Router {
             tracing::error!("a request's handler panicked");
             Failure::Unavailable.into_response()
         }))
-        .with_state(bank)
+        .with_state(service)
 }
 
 async fn within_time(request: Request, next: Next) -> Response {
@@ -143,6 +161,28 @@ async fn statement(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Sta
     let limit = request.limit.unwrap_or(MAX_LINES);
     let statement = bank.books.statement(proven.key(), request.after, limit).await?;
     Ok(Json(statement.ok_or(Refusal::UnknownAccount)?))
+}
+
+async fn fraud_proof(
+    State(service): State<Service>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<FraudAnswer>, Failure> {
+    let Service { bank, ledger, .. } = service;
+    let (proven, report) = prove::<FraudReport>(&bank, body)?;
+    let id: ChannelId = id.parse().map_err(|_| Refusal::MalformedValue)?;
+    let bytes = hex::decode(&report.proof).map_err(|_| Refusal::BadFraudProof)?;
+    let proof = FraudProof::decode(&bytes).map_err(|_| Refusal::BadFraudProof)?;
+    // A task of its own: a vendor that hangs up does not stop the bank between conviction and freeze.
+    let taking =
+        tokio::spawn(async move { bank.take_fraud_proof(ledger.as_ref(), &proven, id, &proof).await });
+    match taking.await {
+        Ok(taken) => Ok(Json(taken?)),
+        Err(error) => {
+            tracing::error!(%error, "taking a fraud proof ended early");
+            Err(Failure::Unavailable)
+        }
+    }
 }
 
 /// A body, or why there is none. JSON is JSON whatever media type the sender calls it.

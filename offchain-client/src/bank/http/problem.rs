@@ -8,6 +8,7 @@ use lockstep_protocol::refusal::Refusal;
 use crate::bank::books::{ReserveError, StoreError};
 use crate::bank::challenge::ChallengeError;
 use crate::bank::credentials::IssueError;
+use crate::bank::fraud::FraudError;
 use crate::bank::opening::OpeningError;
 use crate::bank::wire::{PROBLEM_TYPE, Problem};
 use crate::entropy::NoEntropy;
@@ -59,7 +60,7 @@ impl Failure {
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::UnknownChallenge | Refusal::BadAccountSignature => StatusCode::UNAUTHORIZED,
-        Refusal::UnknownAccount | Refusal::UnknownRequest => StatusCode::NOT_FOUND,
+        Refusal::UnknownAccount | Refusal::UnknownRequest | Refusal::UnknownChannel => StatusCode::NOT_FOUND,
         Refusal::NonceUsed | Refusal::PaymentKeyUsed | Refusal::AccountExists => StatusCode::CONFLICT,
         Refusal::MalformedDocument | Refusal::MalformedValue => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -130,6 +131,15 @@ impl From<IssueError> for Failure {
             IssueError::Refused(refusal) => refusal.into(),
             IssueError::NotRecorded(_) => Self::Body(error.to_string()),
             IssueError::TooMany => Self::Busy,
+            other => inside(&other),
+        }
+    }
+}
+
+impl From<FraudError> for Failure {
+    fn from(error: FraudError) -> Self {
+        match error {
+            FraudError::Refused(refusal) => refusal.into(),
             other => inside(&other),
         }
     }

@@ -40,7 +40,9 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let bank = Arc::clone(&world.bank);
-        let serving = tokio::spawn(http::serve(bank, listener, config, stop.clone().cancelled_owned()));
+        let ledger = Arc::clone(&world.ledger) as Arc<dyn crate::ledger::Ledger>;
+        let serving =
+            tokio::spawn(http::serve(bank, ledger, listener, config, stop.clone().cancelled_owned()));
         Self { world, home, address, stop, serving }
     }
 
@@ -109,6 +111,37 @@ async fn a_client_opens_an_account_takes_a_credential_and_gets_an_opening() {
     let statement = bank.statement(&secret(CLIENT), 0).await.unwrap();
     assert_eq!(statement.lines.len(), 2);
     assert_eq!(bank.account(&secret(CLIENT)).await.unwrap().reserved, Amount::from_micros(600));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_vendor_reports_a_fraud_and_a_stranger_cannot() {
+    let served = Served::new().await;
+    let (bank, world) = (served.client(), &served.world);
+    let identity = world.join(CLIENT).await;
+    world.join(VENDOR).await;
+    world.deposit(CLIENT, 1_000, "cash").await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    let (proof, honest) = (world.two_payments(&granted, false), world.two_payments(&granted, true));
+    let unknown = bank.report_fraud(&secret(VENDOR), granted.id(), &proof).await.unwrap_err();
+    assert_eq!(unknown.refusal(), Some(Refusal::UnknownChannel));
+    world.see(&world.open(&granted).unwrap().unwrap()).await;
+    let bad = bank.report_fraud(&secret(VENDOR), granted.id(), &honest).await.unwrap_err();
+    assert_eq!(bad.refusal(), Some(Refusal::BadFraudProof));
+    let stranger = bank.report_fraud(&secret(CLIENT), granted.id(), &proof).await.unwrap_err();
+    assert_eq!(stranger.refusal(), Some(Refusal::OtherVendor));
+    assert_eq!(world.account(CLIENT).await.reputation.as_points(), 100);
+    let answer = bank.report_fraud(&secret(VENDOR), granted.id(), &proof).await.unwrap();
+    assert_eq!((answer.frozen, answer.evidence), (true, proof.evidence()));
+    assert_eq!(bank.report_fraud(&secret(VENDOR), granted.id(), &proof).await.unwrap(), answer);
+    assert_eq!(world.account(CLIENT).await.reputation.as_points(), 40);
+    assert_eq!(world.ledger.history().len(), 2);
+    let challenge = served.challenge().await;
+    let account = AccountProof::sign(&secret(VENDOR), bank_secret().public_key(), &challenge);
+    let short = json!({ "challenge": challenge, "proof": account, "request": { "proof": "00" } });
+    let path = format!("/v1/channels/{}/fraud-proof", granted.id());
+    let (status, problem) = served.post(&path, short.to_string()).await;
+    assert_eq!((status, &problem["refusal"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!(507)));
     served.stop().await;
 }
 

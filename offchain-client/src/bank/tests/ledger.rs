@@ -1,7 +1,8 @@
 //! A ledger in memory: the protocol crate's rules over a map, and whatever else a test wants to stand in it.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -12,28 +13,73 @@ use lockstep_protocol::ledger::{
     Refund, RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
-use lockstep_protocol::rules::{Changed, Outcome};
+use lockstep_protocol::rules::{self, Changed, Clocks, Outcome};
+use lockstep_protocol::time::Timestamp;
 
 use crate::ledger::{
     ChannelPage, EventStart, HistoryEntry, Ledger, LedgerError, LedgerEvent, LedgerEvents, PageRequest,
-    Party, Submitted, TransactionId,
+    Party, Submitted, Timing, TransactionId,
 };
 
 #[derive(Debug)]
 pub(super) struct TestLedger {
     id: LedgerId,
+    registration: BankRegistration,
+    clock: Arc<AtomicU64>,
     state: Mutex<State>,
+}
+
+/// What goes wrong with submissions and reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fault {
+    #[default]
+    None,
+    /// Nobody answers.
+    Down,
+    /// Submissions are committed, and nobody hears of it.
+    AnswersLost,
+    /// Submissions are not taken; reads are.
+    NotOrdered,
 }
 
 #[derive(Debug, Default)]
 struct State {
     records: BTreeMap<ChannelId, ChannelRecord>,
     events: Vec<LedgerEvent>,
+    fault: Fault,
 }
 
 impl TestLedger {
-    pub(super) fn new(id: LedgerId) -> Self {
-        Self { id, state: Mutex::default() }
+    pub(super) fn new(id: LedgerId, registration: BankRegistration, clock: Arc<AtomicU64>) -> Self {
+        Self { id, registration, clock, state: Mutex::default() }
+    }
+
+    pub(super) fn set_fault(&self, fault: Fault) {
+        self.state().fault = fault;
+    }
+
+    fn clocks(&self) -> Clocks {
+        let now = Timestamp::from_unix_millis(self.clock.load(Ordering::SeqCst)).unwrap();
+        Clocks { transaction: now, endorser: now }
+    }
+
+    /// What the contract does with a command of the bank.
+    fn submit(
+        &self,
+        id: ChannelId,
+        rule: impl FnOnce(Option<ChannelRecord>, Clocks) -> Result<Changed, Refusal>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        let fault = self.state().fault;
+        if [Fault::Down, Fault::NotOrdered].contains(&fault) {
+            return unavailable();
+        }
+        self.commit(rule(self.record(id), self.clocks())).map_err(LedgerError::Refused)?;
+        let tx_id = TransactionId::new("committed");
+        if fault == Fault::AnswersLost {
+            return Err(LedgerError::OutcomeUnknown { tx_id, reason: "the test".to_owned() });
+        }
+        let record = self.record(id).unwrap();
+        Ok(Submitted { record, tx_id, block: 1, timing: Timing::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -72,6 +118,10 @@ impl TestLedger {
     }
 }
 
+fn unavailable<T>() -> Result<T, LedgerError> {
+    Err(LedgerError::Unavailable { organization: "BankMSP".to_owned(), reason: "the test".to_owned() })
+}
+
 fn unused<T>() -> Result<T, LedgerError> {
     Err(LedgerError::Violation { what: "the bank does not ask for this".to_owned() })
 }
@@ -94,28 +144,30 @@ impl Ledger for TestLedger {
         unused()
     }
 
-    async fn cancel(&self, _: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        unused()
+    async fn cancel(&self, command: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit(command.channel_id(), |stored, clocks| {
+            rules::cancel(Some(&self.registration), stored, command, &self.id, clocks)
+        })
     }
 
     async fn close_by_token(&self, _: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
         unused()
     }
 
-    async fn refund(&self, _: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        unused()
+    async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit(command.channel_id(), |stored, clocks| rules::refund(stored, command, clocks))
     }
 
-    async fn freeze(&self, _: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        unused()
+    async fn freeze(&self, command: &Freeze) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit(command.channel_id(), |stored, clocks| rules::freeze(stored, command, clocks))
     }
 
-    async fn resolve(&self, _: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        unused()
+    async fn resolve(&self, command: &Resolve) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit(command.channel_id(), |stored, clocks| rules::resolve(stored, command, clocks))
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {
-        Ok(self.record(id))
+        if self.state().fault == Fault::Down { unavailable() } else { Ok(self.record(id)) }
     }
 
     async fn channels(&self, _: Party, _: PageRequest) -> Result<ChannelPage, LedgerError> {

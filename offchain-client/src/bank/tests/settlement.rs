@@ -104,7 +104,7 @@ async fn events_are_read_from_the_checkpoint_until_the_bank_stops() {
 }
 
 /// The record as its JSON, changed, as two lying peers could have it.
-fn forge(record: &ChannelRecord, change: impl FnOnce(&mut Value)) -> ChannelRecord {
+pub(super) fn forge(record: &ChannelRecord, change: impl FnOnce(&mut Value)) -> ChannelRecord {
     let mut value = serde_json::to_value(record).unwrap();
     change(&mut value);
     serde_json::from_value(value).unwrap()

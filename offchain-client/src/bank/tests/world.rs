@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lockstep_protocol::account::{AccountProof, ProvenAccount};
 use lockstep_protocol::amount::Amount;
+use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::hash::{
     Challenge, ChannelId, EvidenceHash, IdentityRoot, LedgerId, MemoHash, Nonce, ShortText, TxHash,
 };
@@ -107,7 +108,8 @@ impl World {
         let command = RegisterBank::sign(&ledger_id(), msp, DRIFT, &bank_secret());
         let registered = rules::register_bank(None, &command, &submitter, &ledger_id(), at(time(START)));
         let Ok(Outcome::Changed(registration)) = registered else { panic!("{registered:?}") };
-        Self { folder, bank, ledger: Arc::new(TestLedger::new(ledger_id())), registration, url, clock }
+        let ledger = Arc::new(TestLedger::new(ledger_id(), registration.clone(), Arc::clone(&clock)));
+        Self { folder, bank, ledger, registration, url, clock }
     }
 
     /// Closes the bank as a kill would, and starts it again from its files.
@@ -246,7 +248,9 @@ impl World {
         let token = granted.chain.token(units).map_err(|_| Refusal::UnitsOutOfRange)?;
         let command = CloseByToken::sign(granted.id(), units, token, &secret(granted.vendor));
         let stored = self.ledger.record(granted.id());
-        self.ledger.commit(rules::close_by_token(stored, &command, self.opened(granted)))
+        let frozen = stored.as_ref().is_some_and(|record| record.freeze().is_some());
+        let clocks = if frozen { at(self.now()) } else { self.opened(granted) };
+        self.ledger.commit(rules::close_by_token(stored, &command, clocks))
     }
 
     pub(super) fn refund(&self, granted: &Granted) -> Result<Option<LedgerEvent>, Refusal> {
@@ -265,6 +269,55 @@ impl World {
         let command = Resolve::sign(granted.id(), Units::from_count(units), &bank_secret());
         let stored = self.ledger.record(granted.id());
         self.ledger.commit(rules::resolve(stored, &command, self.expired(granted)))
+    }
+
+    /// Two payments of which the second names a lock on the first that is honest, or is not.
+    pub(super) fn two_payments(&self, granted: &Granted, honest: bool) -> FraudProof {
+        let sign = |fields: &PaymentFields| granted.payment_key.sign(&fields.tx().as_digest());
+        let earlier = PaymentFields {
+            channel: granted.id(),
+            previous: granted.id().as_tx(),
+            number: PaymentNumber::FIRST,
+            units: Units::from_count(1),
+            released: Units::from_count(1),
+            token: granted.opening.opening().terms().token_root,
+            ts: self.now(),
+            memo_hash: MemoHash::from_bytes([4; 32]),
+            previous_lock: Lock::from_bytes([0; 64]),
+        };
+        let earlier_signature = sign(&earlier);
+        let lock = Lock::seal(granted.opening.bank_signature(), &earlier_signature);
+        let later = PaymentFields {
+            previous: earlier.tx(),
+            number: PaymentNumber::from_index(2),
+            released: Units::from_count(2),
+            previous_lock: if honest { lock } else { Lock::from_bytes([1; 64]) },
+            ..earlier
+        };
+        FraudProof { later_signature: sign(&later), later, earlier, earlier_signature }
+    }
+
+    /// The bank does what is due, and sees what comes of it until nothing is due any more; how many events came.
+    pub(super) async fn keep(&self) -> usize {
+        let before = self.ledger.history().len();
+        let mut seen = before;
+        loop {
+            self.bank.keep_all(self.ledger.as_ref()).await.unwrap();
+            let events = self.ledger.history();
+            if events.len() == seen {
+                return seen - before;
+            }
+            for event in &events[seen..] {
+                self.see(event).await;
+            }
+            seen = events.len();
+        }
+    }
+
+    /// Sets the clock to 2D after a time, less so many milliseconds.
+    pub(super) fn set_two_drifts_after(&self, limit: Timestamp, less: u64) {
+        let due = later(limit, DRIFT.as_duration() * 2).as_unix_millis();
+        self.set_time(time(due - less));
     }
 
     fn opened(&self, granted: &Granted) -> Clocks {

@@ -280,7 +280,7 @@ fn audit_text(audit: &Audit) -> String {
 }
 
 /// RFC 3339 in UTC, to the second.
-fn time(at: Timestamp) -> String {
+pub(super) fn time(at: Timestamp) -> String {
     let since = std::time::Duration::from_millis(at.as_unix_millis());
     let shown = std::time::UNIX_EPOCH.checked_add(since);
     shown.map_or_else(String::new, |time| humantime::format_rfc3339_seconds(time).to_string())

@@ -16,7 +16,7 @@ use super::register::connect;
 use super::{BankArgs, open_books, secret_key};
 use crate::bank::config::BankConfig;
 use crate::bank::opening_log::OpeningLog;
-use crate::bank::{Bank, http, settling};
+use crate::bank::{Bank, http, keeper, settling};
 use crate::home::Home;
 use crate::ledger::Ledger;
 use crate::ledger::fabric::Caller;
@@ -57,12 +57,15 @@ impl Serve {
         let address = listener.local_addr().map_err(|error| CliError::from_error(Exit::Failed, error))?;
 
         let stop = CancellationToken::new();
-        let serving = http::serve(Arc::clone(&bank), listener, tls, stop.clone().cancelled_owned());
-        let settling = settling::run(Arc::clone(&bank), ledger, stop.clone().cancelled_owned());
+        let stopped = || stop.clone().cancelled_owned();
+        let serving = http::serve(Arc::clone(&bank), Arc::clone(&ledger), listener, tls, stopped());
+        let settling = settling::run(Arc::clone(&bank), Arc::clone(&ledger), stopped());
+        let keeping = keeper::run(Arc::clone(&bank), ledger, config.keeper_period, stopped());
         let mut parts = JoinSet::new();
         parts
             .spawn(async { serving.await.map_err(|error| CliError::from_error(Exit::of_io(&error), error)) });
         parts.spawn(async { settling.await.map_err(CliError::from) });
+        parts.spawn(async { keeping.await.map_err(CliError::from) });
         out.result(&Ready { ready: true, address, bank_key: config.bank_key }, |ready| {
             format!("ready https://{} bank {}", ready.address, ready.bank_key)
         });
