@@ -5,7 +5,7 @@
 # devnet_up: starts the process; it makes identities and profile.toml itself and prints `ready` when it serves.
 devnet_up() {
   local program from=0
-  program=${binary:-$(cargo_binary hlf-devnet hlf-devnet)}
+  program=${binary:-$(cargo_binary hlf-devnet)}
   [ -x "$program" ] || die "$program is not a program"
   if port_answers "127.0.0.1:$port_base"; then
     die "in use by another program on 127.0.0.1: port $port_base; stop it, or choose another --port-base"

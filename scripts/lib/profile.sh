@@ -7,7 +7,7 @@ load_profile() {
   local program text
   [ -f "$1" ] || die "there is no profile $1 (scripts/network up writes one; network/README.md has the fields)"
   program=${LOCKSTEP_BIN:-}
-  if [ -z "$program" ]; then program=$(cargo_binary lockstep lockstep); fi
+  if [ -z "$program" ]; then program=$(cargo_binary lockstep); fi
   text=$("$program" ledger profile --profile "$1" --shell) || die "the profile $1 could not be read"
   eval "$text"
   [ -n "${profile_name:-}" ] || die "$program printed no profile: is it a current build?"
