@@ -25,7 +25,7 @@ pub enum Verb {
     Serve(serve::Serve),
     /// List the vendor's channels
     Channels(look::Channels),
-    /// Stop taking payments on a channel and ask the client for its release
+    /// Stop taking payments on a channel and close it: by the client's release, or by token
     Close(close::Close),
     /// Verify and export the receipts of a channel
     Receipts(receipts::Receipts),

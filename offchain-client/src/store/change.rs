@@ -63,13 +63,15 @@ pub struct Advance {
     pub ending: Option<String>,
     /// What was found, to be kept with the change.
     pub evidence: Option<Evidence>,
+    /// The last signatures recovered, to be kept with the change.
+    pub receipts: Option<Receipts>,
 }
 
 impl Advance {
     /// A change of phase and nothing else.
     #[must_use]
     pub fn new(channel: ChannelId, from: Phase, to: Phase) -> Self {
-        Self { channel, from, to, at: None, ending: None, evidence: None }
+        Self { channel, from, to, at: None, ending: None, evidence: None, receipts: None }
     }
 }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// wallet:  Granted ─► Open ─► Released ─► Closed        Open ─► Stopped (the vendor's journal differs: never again)
 /// vendor:  Open ─► Closing ─► Released ─► Unlocked ─► Closed      Open ─► Released (the client released unasked)
-///                                  Released ─► Disputed (a lock does not open)
+///                                  Released ─► Disputed ─► Closed (a lock does not open)
+///          Open, Closing, Unlocked, Disputed ─► Claiming ─► Closed (by token)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,21 +26,24 @@ pub enum Phase {
     Released,
     /// Vendor: all receipts are stored; the close is to be submitted.
     Unlocked,
+    /// Vendor: only the close by token is left; nothing but it is signed any more.
+    Claiming,
     /// The ledger has the ending.
     Closed,
     /// Wallet: the vendor's journal is not this one's; nothing is signed on this channel ever again [Spec §6].
     Stopped,
-    /// Vendor: the release is bad or a lock is; what was found is stored.
+    /// Vendor: a lock does not open below a good release; what was found is stored, and the close is to be submitted.
     Disputed,
 }
 
 impl Phase {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Granted,
         Self::Open,
         Self::Closing,
         Self::Released,
         Self::Unlocked,
+        Self::Claiming,
         Self::Closed,
         Self::Stopped,
         Self::Disputed,
@@ -54,6 +58,7 @@ impl Phase {
             Self::Closing => "closing",
             Self::Released => "released",
             Self::Unlocked => "unlocked",
+            Self::Claiming => "claiming",
             Self::Closed => "closed",
             Self::Stopped => "stopped",
             Self::Disputed => "disputed",

@@ -182,6 +182,9 @@ async fn advance(transaction: &mut Transaction<'_, Sqlite>, advance: &Advance) -
         .execute(&mut **transaction)
         .await?;
     }
+    if let Some(receipts) = &advance.receipts {
+        insert_receipts(transaction, receipts).await?;
+    }
     Ok(true)
 }
 
@@ -189,9 +192,24 @@ async fn receipts(
     transaction: &mut Transaction<'_, Sqlite>,
     receipts: &Receipts,
 ) -> Result<bool, sqlx::Error> {
-    let written = sqlx::query(
+    let released = sqlx::query("SELECT 1 FROM channels WHERE channel_id = $1 AND phase = 'released'")
+        .bind(key(&receipts.channel))
+        .fetch_optional(&mut **transaction)
+        .await?;
+    if released.is_none() {
+        return Ok(false);
+    }
+    insert_receipts(transaction, receipts).await?;
+    Ok(true)
+}
+
+async fn insert_receipts(
+    transaction: &mut Transaction<'_, Sqlite>,
+    receipts: &Receipts,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
         "INSERT INTO receipts (channel, first, count, signatures)
-         SELECT id, $1, $2, $3 FROM channels WHERE channel_id = $4 AND phase = 'released'
+         SELECT id, $1, $2, $3 FROM channels WHERE channel_id = $4
          ON CONFLICT (channel, first) DO UPDATE SET count = excluded.count, signatures = excluded.signatures",
     )
     .bind(i64::from(receipts.first.as_index()))
@@ -200,7 +218,7 @@ async fn receipts(
     .bind(key(&receipts.channel))
     .execute(&mut **transaction)
     .await?;
-    Ok(written.rows_affected() == 1)
+    Ok(())
 }
 
 /// A channel's key in the database.

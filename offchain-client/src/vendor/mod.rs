@@ -4,13 +4,16 @@
 //! vendor holds for a channel grows with its number of payments: the head of the chain in memory, the rest in the journal.
 //!
 //! A channel that is released is settled by a task that follows the journal alone: receipts, then the close; at a restart it goes
-//! on where it was.
+//! on where it was. A channel that is not released in time is closed by token. Whatever fails is tried again until the ledger
+//! has an ending: the vendor is paid what it accepted.
 
+mod close;
 mod config;
 mod ending;
 mod machine;
 mod receipts;
 mod repeats;
+mod rounds;
 mod seats;
 mod service;
 mod session;
@@ -18,6 +21,7 @@ mod settle;
 mod settlements;
 mod shared;
 mod take;
+mod times;
 mod unlock;
 mod view;
 
@@ -34,24 +38,26 @@ pub use self::config::{ConfigError, LimitsConfig, NewVendor, TermsConfig, Timing
 pub use self::ending::{Ending, Facts};
 pub use self::machine::{Judged, Machine};
 pub use self::receipts::{ReceiptReader, ReceiptsError};
+pub use self::unlock::FRAUD_PROOF;
 
+use self::rounds::{Rounds, watch_clock};
 use self::service::Service;
 use self::shared::Shared;
 use crate::ledger::Ledger;
 use crate::party::Clock;
-use crate::store::{Journal, JournalError, Phase};
+use crate::store::{Journal, JournalError};
 use crate::stream::{BatchBounds, MESSAGE_BYTES, PaymentStreamServer, Terms, accept};
 
-/// How often the journal is asked for channels that another process marked closing.
-const LOOK_FOR_CLOSINGS: Duration = Duration::from_millis(500);
-/// Channels in one page of the journal.
-const PAGE: u32 = 100;
 /// How long running streams get to end.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// An idle connection is asked for a sign of life this often.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// HTTP/2 flow-control window: several full batches.
-const HTTP_WINDOW: u32 = 4 << 20;
+/// HTTP/2 flow-control window of a stream: a full batch.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// HTTP/2 flow-control window of a connection: several full batches.
+const CONNECTION_WINDOW: u32 = 4 << 20;
+/// Streams on one connection; a wallet has one.
+const STREAMS_OF_ONE: u32 = 16;
 
 /// Why a vendor stopped.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +77,14 @@ pub struct Presence {
     pub organization: String,
     /// Bounds of one batch.
     pub batch: BatchBounds,
-    /// Payment streams at once.
+    /// Clients that pay at once.
     pub streams: usize,
+    /// How long a stream may stay without a payment or a release that shows whose it is.
+    pub proof_wait: Duration,
 }
+
+/// A proof wait that gives a slow client time.
+pub const PROOF_WAIT: Duration = Duration::from_secs(60);
 
 /// A vendor that is ready to serve.
 #[derive(Debug)]
@@ -107,7 +118,8 @@ impl Vendor {
             largest_drift: rules.largest_drift,
             batch: presence.batch,
         };
-        let shared = Shared::new((journal, ledger), key, rules, terms, clock, presence.streams);
+        let shared =
+            Shared::new((journal, ledger), key, rules, terms, clock, (presence.streams, presence.proof_wait));
         Self { shared: Arc::new(shared) }
     }
 
@@ -122,17 +134,19 @@ impl Vendor {
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
         let shared = self.shared;
-        resume(&shared).await?;
-        let watching = tokio::spawn(watch_closings(Arc::clone(&shared)));
+        let mut rounds = Rounds::new(Arc::clone(&shared));
+        // The first round goes on with what was under way when the vendor stopped.
+        rounds.make().await?;
+        let watching = [tokio::spawn(rounds.run()), tokio::spawn(watch_clock(Arc::clone(&shared)))];
         let service = PaymentStreamServer::new(Service(Arc::clone(&shared)))
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
         let stopped = shared.stop.clone();
         let served = tonic::transport::Server::builder()
             .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .initial_stream_window_size(HTTP_WINDOW)
-            .initial_connection_window_size(HTTP_WINDOW)
-            .max_concurrent_streams(64)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(STREAMS_OF_ONE)
             .add_service(service)
             .serve_with_incoming_shutdown(accept(listener, tls), async move {
                 tokio::select! {
@@ -155,51 +169,10 @@ impl Vendor {
         if tokio::time::timeout(GOODBYE, shared.tasks.wait()).await.is_err() {
             tracing::warn!("some streams did not end in time");
         }
-        watching.abort();
+        watching.iter().for_each(tokio::task::JoinHandle::abort);
         if let Some(failure) = shared.failure() {
             return Err(failure.into());
         }
         Ok(result?)
-    }
-}
-
-/// Goes on with what was released when the vendor stopped.
-async fn resume(shared: &Arc<Shared>) -> Result<(), JournalError> {
-    for phase in [Phase::Released, Phase::Unlocked] {
-        let mut after = 0;
-        loop {
-            let page = shared.journal.channels_in(phase, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.place;
-            for stored in page {
-                // Nobody follows it yet; it runs all the same.
-                drop(shared.settlements.follow(shared, stored.channel));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Tells streams that their channel is to be closed when another process (`lockstep vendor close`) has marked it.
-async fn watch_closings(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(LOOK_FOR_CLOSINGS);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let mut after = 0;
-        loop {
-            let page = match shared.journal.channels_in(Phase::Closing, after, PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    tracing::warn!(%error, "closings were not looked for");
-                    break;
-                }
-            };
-            let Some(last) = page.last() else { break };
-            after = last.place;
-            for stored in &page {
-                shared.seats.ask_to_close(stored.channel);
-            }
-        }
     }
 }

@@ -1,4 +1,7 @@
-//! One payment stream for each channel at a time: a client that comes back takes its seat over from the connection that it lost.
+//! One paying stream for each channel at a time: a client that comes back takes its seat over from the connection that it lost.
+//!
+//! Anybody can name a channel, so a stream sits down only once it has shown that it is the client's; until then it visits, and
+//! disturbs nobody.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,85 +14,94 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Seats(Arc<Mutex<HashMap<ChannelId, Holder>>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Holder {
     /// Tells the stream that sits there to leave.
     leave: CancellationToken,
-    /// Tells it that somebody wants the channel closed.
-    close: Arc<tokio::sync::Notify>,
+    /// Tells every stream that the channel is to be closed, for good.
+    close: CancellationToken,
     turn: Arc<Turn<()>>,
-    /// Streams that sit or wait here; the entry goes with the last one.
+    /// Streams of this channel; the entry goes with the last one.
     streams: usize,
 }
 
-/// A stream's right to its channel; given back when dropped.
+/// A stream at its channel; it leaves when this is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Visit {
     seats: Seats,
     channel: ChannelId,
+    close: CancellationToken,
+    seat: Option<Seat>,
+}
+
+/// The right to take payments for the channel.
+#[derive(Debug)]
+struct Seat {
     leave: CancellationToken,
-    close: Arc<tokio::sync::Notify>,
-    turn: Option<OwnedMutexGuard<()>>,
+    _turn: OwnedMutexGuard<()>,
 }
 
 impl Seats {
-    /// Takes the channel's seat: whoever sits there is told to leave, and this waits until the seat is free.
-    pub(super) async fn take(&self, channel: ChannelId) -> Seat {
-        let leave = CancellationToken::new();
-        let (turn, close) = self.announce(channel, &leave);
-        // Made before waiting, so that a stream that is cancelled while it waits counts itself out.
-        let mut seat = Seat { seats: self.clone(), channel, leave, close, turn: None };
-        seat.turn = Some(turn.lock_owned().await);
-        seat
-    }
-
-    fn announce(
-        &self,
-        channel: ChannelId,
-        leave: &CancellationToken,
-    ) -> (Arc<Turn<()>>, Arc<tokio::sync::Notify>) {
+    /// Comes to a channel without sitting down.
+    pub(super) fn visit(&self, channel: ChannelId) -> Visit {
         let mut holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let holder = holders.entry(channel).or_insert_with(|| Holder {
-            leave: leave.clone(),
-            close: Arc::default(),
-            turn: Arc::default(),
-            streams: 0,
-        });
-        if holder.streams > 0 {
-            holder.leave.cancel();
-            holder.leave = leave.clone();
-        }
+        let holder = holders.entry(channel).or_default();
         holder.streams += 1;
-        (Arc::clone(&holder.turn), Arc::clone(&holder.close))
+        Visit { seats: self.clone(), channel, close: holder.close.clone(), seat: None }
     }
 
-    /// Tells the stream of this channel, if there is one, that the channel is to be closed.
+    /// Tells the streams of this channel, if there are any, that the channel is to be closed.
     pub(super) fn ask_to_close(&self, channel: ChannelId) {
         let holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(holder) = holders.get(&channel) {
-            holder.close.notify_one();
+            holder.close.cancel();
         }
     }
 }
 
-impl Seat {
-    /// Resolves when another stream wants the seat.
+impl Visit {
+    /// Takes the channel's seat: whoever sits there is told to leave, and this waits until the seat is free.
+    pub(super) async fn sit(&mut self) {
+        if self.seat.is_some() {
+            return;
+        }
+        let leave = CancellationToken::new();
+        let turn = self.announce(&leave);
+        self.seat = Some(Seat { leave, _turn: turn.lock_owned().await });
+    }
+
+    fn announce(&self, leave: &CancellationToken) -> Arc<Turn<()>> {
+        let mut holders = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holder = holders.entry(self.channel).or_default();
+        std::mem::replace(&mut holder.leave, leave.clone()).cancel();
+        Arc::clone(&holder.turn)
+    }
+
+    /// Whether this stream sits.
+    pub(super) fn sits(&self) -> bool {
+        self.seat.is_some()
+    }
+
+    /// Resolves when another stream wants the seat on which this one sits.
     pub(super) async fn wanted(&self) {
-        self.leave.cancelled().await;
+        match &self.seat {
+            Some(seat) => seat.leave.cancelled().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Resolves when the channel is to be closed.
     pub(super) async fn close_asked(&self) {
-        self.close.notified().await;
+        self.close.cancelled().await;
     }
 }
 
-impl Drop for Seat {
+impl Drop for Visit {
     fn drop(&mut self) {
-        self.turn = None;
+        self.seat = None;
         let mut holders = self.seats.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(holder) = holders.get_mut(&self.channel) {
-            holder.streams -= 1;
+            holder.streams = holder.streams.saturating_sub(1);
             if holder.streams == 0 {
                 holders.remove(&self.channel);
             }
@@ -104,10 +116,14 @@ mod tests {
     #[tokio::test]
     async fn the_later_stream_gets_the_seat_once_the_earlier_has_left() {
         let (seats, channel) = (Seats::default(), ChannelId::from_bytes([1; 32]));
-        let first = seats.take(channel).await;
+        let mut first = seats.visit(channel);
+        first.sit().await;
         let second = tokio::spawn({
-            let seats = seats.clone();
-            async move { seats.take(channel).await }
+            let mut second = seats.visit(channel);
+            async move {
+                second.sit().await;
+                second
+            }
         });
         first.wanted().await;
         assert!(!second.is_finished(), "the first still sits there");
@@ -120,10 +136,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn channels_do_not_wait_for_each_other() {
-        let seats = Seats::default();
-        let _one = seats.take(ChannelId::from_bytes([1; 32])).await;
-        let _two = seats.take(ChannelId::from_bytes([2; 32])).await;
-        assert_eq!(seats.0.lock().unwrap().len(), 2);
+    async fn a_visitor_disturbs_nobody() {
+        let (seats, channel) = (Seats::default(), ChannelId::from_bytes([1; 32]));
+        let mut sitting = seats.visit(channel);
+        sitting.sit().await;
+        let visiting = seats.visit(channel);
+        assert!(sitting.sits() && !visiting.sits());
+        tokio::select! {
+            biased;
+            () = sitting.wanted() => panic!("a visit is no proof"),
+            () = std::future::ready(()) => {}
+        }
+        seats.ask_to_close(channel);
+        visiting.close_asked().await;
+        sitting.close_asked().await;
     }
 }

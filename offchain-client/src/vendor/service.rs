@@ -32,7 +32,8 @@ impl PaymentStream for Service {
         request: Request<Streaming<wire::ToVendor>>,
     ) -> Result<Response<Self::PayStream>, Status> {
         let shared = Arc::clone(&self.0);
-        let Ok(permit) = Arc::clone(&shared.streams).try_acquire_owned() else {
+        // Strangers have a pool of their own: they do not take the room of clients that pay.
+        let Ok(permit) = Arc::clone(&shared.strangers).try_acquire_owned() else {
             return Err(Status::resource_exhausted(
                 "the vendor serves as many streams as it can; try again later",
             ));
@@ -41,8 +42,7 @@ impl PaymentStream for Service {
         let incoming = request.into_inner();
         let tasks = shared.tasks.clone();
         tasks.spawn(async move {
-            session::serve(shared, incoming, out).await;
-            drop(permit);
+            session::serve(shared, incoming, out, permit).await;
         });
         let outgoing = ReceiverStream::new(outgoing).map(|message| Ok(wire::ToClient::from(message)));
         Ok(Response::new(outgoing.boxed()))

@@ -1,97 +1,137 @@
-//! From the release to the close on the ledger. Every step is durable before the next begins, so a restart goes on where it was.
+//! From the release, or without one, to the close on the ledger. Every step is durable before the next begins, so a restart goes
+//! on where it was.
+//!
+//! A settlement does not give up: what was accepted is the vendor's, and only an ending on the ledger ends its claim.
 
 use std::time::Duration;
 
 use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::ledger::CloseByRelease;
 use lockstep_protocol::refusal::Refusal;
 use tokio::sync::watch;
 
 use super::settlements::Step;
 use super::shared::Shared;
 use super::unlock::{self, UnlockError};
-use super::{Ending, repeats};
+use super::{Ending, close, repeats};
 use crate::ledger::LedgerError;
 use crate::party::replay::{self, DamagedRow};
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
-use crate::stream::Settled;
 
-/// First pause before the ledger is asked again.
+/// First pause before something is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
-/// Settles a channel that is released, publishing what it reaches.
-pub(super) async fn run(shared: &Shared, channel: ChannelId, publish: &watch::Sender<Vec<Step>>) {
-    let failed = match settle(shared, channel, publish).await {
-        Ok(()) => return,
-        Err(failed) => failed,
-    };
-    tracing::error!(%channel, error = %failed, "a settlement does not go on");
-    let refusal = match failed {
-        SettleError::Journal(error) | SettleError::Unlock(UnlockError::Journal(error))
-            if error.is_fatal() =>
-        {
-            shared.fail(error);
-            Refusal::VendorUnavailable
-        }
-        SettleError::Ledger(LedgerError::Refused(refusal)) => refusal,
-        SettleError::Unlock(UnlockError::Release(_)) => Refusal::BadRelease,
-        _ => Refusal::VendorUnavailable,
-    };
-    publish.send_modify(|steps| steps.push(Step::Failed(refusal)));
+/// Pauses between attempts, each twice as long as the one before it, up to a bound.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    next: Duration,
+    longest: Duration,
 }
 
+impl Pauses {
+    /// Pauses of at most L: there must be time for several attempts before a channel expires.
+    pub(super) fn new(shared: &Shared) -> Self {
+        let longest = LONGEST_PAUSE.min(shared.rules.commit_bound).max(FIRST_PAUSE);
+        Self { next: FIRST_PAUSE, longest }
+    }
+
+    /// Waits.
+    pub(super) async fn pause(&mut self) {
+        tokio::time::sleep(self.next).await;
+        self.next = (self.next * 2).min(self.longest);
+    }
+}
+
+/// Why a step of a settlement failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
-enum SettleError {
+pub(super) enum SettleError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Damaged(#[from] DamagedRow),
     #[error(transparent)]
-    Unlock(#[from] UnlockError),
+    Unlock(UnlockError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    #[error("{0}")]
-    Last(&'static str),
+}
+
+impl From<UnlockError> for SettleError {
+    fn from(error: UnlockError) -> Self {
+        match error {
+            UnlockError::Journal(error) => Self::Journal(error),
+            error => Self::Unlock(error),
+        }
+    }
 }
 
 impl From<repeats::RepeatError> for SettleError {
     fn from(error: repeats::RepeatError) -> Self {
         match error {
             repeats::RepeatError::Journal(error) => Self::Journal(error),
-            repeats::RepeatError::Damaged(error) => Self::Damaged(error),
-            repeats::RepeatError::Refused(_) => Self::Last("a stored payment was refused"),
+            // Nothing is compared here, so nothing is refused.
+            repeats::RepeatError::Damaged(_) | repeats::RepeatError::Refused(_) => Self::Damaged(DamagedRow),
         }
     }
 }
 
-async fn settle(
-    shared: &Shared,
-    channel: ChannelId,
-    publish: &watch::Sender<Vec<Step>>,
-) -> Result<(), SettleError> {
-    let mut told_unlocked = false;
+/// Settles a channel, publishing what it reaches. Ends with the ending on the ledger, or with a journal that cannot be written.
+pub(super) async fn run(shared: &Shared, channel: ChannelId, publish: &watch::Sender<Vec<Step>>) {
+    let mut told = Told { publish, unlocked: false, disputed: false };
+    let mut pauses = Pauses::new(shared);
+    loop {
+        match settle(shared, channel, &mut told).await {
+            Ok(()) => return,
+            Err(SettleError::Journal(error)) if error.is_fatal() => {
+                shared.fail(error);
+                return told.say(Step::Failed(Refusal::VendorUnavailable));
+            }
+            // Another process moved the channel, or nothing can be read now: look again.
+            Err(error) => tracing::error!(%channel, %error, "a settlement is interrupted, and goes on"),
+        }
+        pauses.pause().await;
+    }
+}
+
+/// What those who follow a settlement were told.
+struct Told<'a> {
+    publish: &'a watch::Sender<Vec<Step>>,
+    unlocked: bool,
+    disputed: bool,
+}
+
+impl Told<'_> {
+    fn say(&self, step: Step) {
+        self.publish.send_modify(|steps| steps.push(step));
+    }
+}
+
+async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Result<(), SettleError> {
     loop {
         let stored = shared.journal.channel(channel).await?.ok_or(DamagedRow)?;
         let ending: Ending = replay::decode_note(&stored.ending)?;
         if let Some(unlocked) = ending.unlocked
-            && !told_unlocked
+            && !told.unlocked
         {
-            publish.send_modify(|steps| steps.push(Step::Unlocked(unlocked)));
-            told_unlocked = true;
+            told.say(Step::Unlocked(unlocked));
+            told.unlocked = true;
         }
         match stored.phase {
-            Phase::Released => unlock::unlock(shared, &stored).await?,
-            Phase::Unlocked => close(shared, &stored, ending).await?,
-            Phase::Closed => {
-                if let Some(settled) = ending.settled {
-                    publish.send_modify(|steps| steps.push(Step::Settled(settled)));
-                }
-                return Ok(());
-            }
+            Phase::Released => walk(shared, &stored).await?,
             Phase::Disputed => {
-                publish.send_modify(|steps| steps.push(Step::Failed(Refusal::BadRelease)));
+                if !told.disputed {
+                    told.say(Step::Failed(Refusal::BadRelease));
+                    told.disputed = true;
+                }
+                close::by_release(shared, &stored, ending).await?;
+            }
+            Phase::Unlocked => close::by_release(shared, &stored, ending).await?,
+            Phase::Claiming => close::by_token(shared, &stored, ending).await?,
+            Phase::Closed => {
+                told.say(match (ending.settled, ending.refused) {
+                    (Some(settled), _) => Step::Settled(settled),
+                    (None, refused) => Step::Failed(refused.unwrap_or(Refusal::ChannelClosing)),
+                });
                 return Ok(());
             }
             Phase::Granted | Phase::Open | Phase::Closing | Phase::Stopped => return Ok(()),
@@ -99,35 +139,15 @@ async fn settle(
     }
 }
 
-/// Submits the close by release until the ledger has it. The command is the same bytes whenever it is made, and the same again is
-/// success, so an outcome that is not known is simply asked for again.
-async fn close(shared: &Shared, stored: &StoredChannel, mut ending: Ending) -> Result<(), SettleError> {
-    let release = ending.release.ok_or(DamagedRow)?;
-    let last = repeats::payment(&*shared.journal, stored.channel, stored.n).await?;
-    let command = CloseByRelease::sign(*last.fields(), release, &shared.key);
-    let mut pause = FIRST_PAUSE;
-    let submitted = loop {
-        match shared.ledger.close_by_release(&command).await {
-            Ok(submitted) => break submitted,
-            Err(error) if error.is_temporary() => {
-                tracing::warn!(channel = %stored.channel, %error, "the close is submitted again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            Err(error) => return Err(error.into()),
+/// Recovers the receipts. The release is good, so the vendor is paid whatever the walk finds; a journal whose payments cannot be
+/// read back costs the receipts and nothing else.
+async fn walk(shared: &Shared, stored: &StoredChannel) -> Result<(), SettleError> {
+    match unlock::unlock(shared, stored).await {
+        Err(error @ (UnlockError::Damaged(_) | UnlockError::Order(_) | UnlockError::Release(_))) => {
+            tracing::error!(channel = %stored.channel, %error, "the receipts below are lost");
+            let disputed = Advance::new(stored.channel, Phase::Released, Phase::Disputed);
+            Ok(shared.journal.save(Change::Advance(disputed)).await?)
         }
-    };
-    // The answer is the record as it stands: it must hold this very close.
-    if submitted.record.release().map(|release| release.fields.tx()) != Some(last.tx()) {
-        return Err(SettleError::Last("the ledger's record holds another close"));
+        walked => Ok(walked?),
     }
-    ending.settled = Some(Settled {
-        tx_id: submitted.tx_id,
-        block: submitted.block,
-        micros: u64::try_from(submitted.timing.total().as_micros()).unwrap_or(u64::MAX),
-        units: last.fields().released,
-    });
-    let ending = Some(replay::encode_note(&ending));
-    let advance = Advance { ending, ..Advance::new(stored.channel, Phase::Unlocked, Phase::Closed) };
-    Ok(shared.journal.save(Change::Advance(advance)).await?)
 }

@@ -1,8 +1,11 @@
 //! What all streams and settlements of a vendor share.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::SecretKey;
+use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::payee::VendorTerms;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,10 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use super::seats::Seats;
 use super::settlements::Settlements;
+use super::times::Times;
 use crate::ledger::Ledger;
 use crate::party::Clock;
-use crate::store::{Journal, JournalError};
+use crate::store::{Advance, Change, Journal, JournalError, Phase};
 use crate::stream::Terms;
+
+/// Streams at once that have not shown whose they are.
+const STRANGERS: usize = 128;
 
 /// A vendor at work.
 #[derive(Debug)]
@@ -27,8 +34,12 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) seats: Seats,
     pub(super) settlements: Settlements,
-    /// Streams that may still begin.
+    /// Clients that may still begin to pay.
     pub(super) streams: Arc<Semaphore>,
+    /// Streams that may still begin without having shown whose they are.
+    pub(super) strangers: Arc<Semaphore>,
+    /// How long they may stay so.
+    pub(super) proof_wait: Duration,
     /// Streams and settlements that run.
     pub(super) tasks: TaskTracker,
     /// Ends them all.
@@ -43,7 +54,7 @@ impl Shared {
         rules: VendorTerms,
         terms: Terms,
         clock: Clock,
-        streams: usize,
+        (streams, proof_wait): (usize, Duration),
     ) -> Self {
         Self {
             journal,
@@ -55,9 +66,25 @@ impl Shared {
             seats: Seats::default(),
             settlements: Settlements::default(),
             streams: Arc::new(Semaphore::new(streams)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            proof_wait,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             failure: Mutex::new(None),
+        }
+    }
+
+    /// Where a channel stands in its safety margin.
+    pub(super) fn times(&self, record: &ChannelRecord) -> Times {
+        Times::new(&self.rules, record, self.clock.now())
+    }
+
+    /// Marks an open channel closing; tells whether it was open.
+    pub(super) async fn mark_closing(&self, channel: ChannelId) -> Result<bool, JournalError> {
+        match self.journal.save(Change::Advance(Advance::new(channel, Phase::Open, Phase::Closing))).await {
+            Ok(()) => Ok(true),
+            Err(JournalError::Conflict) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

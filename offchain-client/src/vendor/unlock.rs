@@ -18,6 +18,9 @@ use crate::store::{
 };
 use crate::stream::Unlocked;
 
+/// What a fraud proof is called in the journal.
+pub const FRAUD_PROOF: &str = "fraud_proof";
+
 /// Why the walk did not go on. What was recovered before stays stored.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UnlockError {
@@ -65,7 +68,7 @@ pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<()
     let (mut top, signature) = resume(journal, stored, release).await?;
     let mut place = Place::Top(Box::new(record.signed_opening().clone()), signature);
     let mut writing: Option<Ticket> = None;
-    let proof = loop {
+    let (receipts, proof) = loop {
         let row = journal.batch_up_to(stored.channel, top).await?.ok_or(DamagedRow)?;
         let first = row.first;
         let walked = tokio::task::spawn_blocking(move || walk_row(place, &row))
@@ -75,19 +78,19 @@ pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<()
         if let Some(mut ticket) = writing.take() {
             ticket.durable().await?;
         }
-        writing = Some(journal.submit(chunk(stored, &walked)).await?);
+        let receipts = chunk(stored, &walked);
+        // The last receipts and what they lead to are one change: a walk that is interrupted between them could not find the
+        // bad lock again, which takes the payment above it.
         match walked.next {
             Next::Row(below) => place = below,
-            Next::Done => break None,
-            Next::Cheated(proof) => break Some(proof),
+            Next::Done => break (receipts, None),
+            Next::Cheated(proof) => break (receipts, Some(proof)),
         }
+        writing = Some(journal.submit(Change::Receipts(receipts)).await?);
         top = first.previous().ok_or(DamagedRow)?;
     };
-    if let Some(mut ticket) = writing {
-        ticket.durable().await?;
-    }
     let advance = if let Some(proof) = proof {
-        let evidence = Evidence { kind: "fraud_proof", bytes: proof.encode() };
+        let evidence = Evidence { kind: FRAUD_PROOF, bytes: proof.encode() };
         Advance { evidence: Some(evidence), ..Advance::new(stored.channel, Phase::Released, Phase::Disputed) }
     } else {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -95,7 +98,7 @@ pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<()
         let ending = Some(replay::encode_note(&ending));
         Advance { ending, ..Advance::new(stored.channel, Phase::Released, Phase::Unlocked) }
     };
-    Ok(journal.save(Change::Advance(advance)).await?)
+    Ok(journal.save(Change::Advance(Advance { receipts: Some(receipts), ..advance })).await?)
 }
 
 /// The topmost payment to walk, and its signature: after a restart the walk goes on in the lowest row that has receipts.
@@ -137,12 +140,11 @@ fn step(place: Place, payment: &Payment) -> Result<(Receipt, Progress), UnlockEr
     }
 }
 
-fn chunk(stored: &StoredChannel, row: &Row) -> Change {
-    let bytes = row.signatures.iter().rev().flat_map(|signature| *signature.as_bytes()).collect();
-    Change::Receipts(Receipts {
+fn chunk(stored: &StoredChannel, row: &Row) -> Receipts {
+    Receipts {
         channel: stored.channel,
         first: row.lowest,
         count: u32::try_from(row.signatures.len()).unwrap_or(u32::MAX),
-        signatures: bytes,
-    })
+        signatures: row.signatures.iter().rev().flat_map(|signature| *signature.as_bytes()).collect(),
+    }
 }

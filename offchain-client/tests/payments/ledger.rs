@@ -1,6 +1,6 @@
 //! A ledger in memory: the contract's rules over a map.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,11 +10,11 @@ use lockstep::ledger::{
     Timing, TransactionId,
 };
 use lockstep::party::Clock;
-use lockstep_protocol::hash::{ChannelId, LedgerId, ShortText};
-use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::hash::{ChannelId, EvidenceHash, LedgerId, ShortText};
+use lockstep_protocol::key::{PublicKey, SecretKey};
 use lockstep_protocol::ledger::{
-    BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
-    RegisterBank, Resolve,
+    BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, FreezeReason, Open,
+    Refund, RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
@@ -28,6 +28,8 @@ pub(crate) struct MemLedger {
     caller: Clock,
     down: AtomicBool,
     reads: AtomicU64,
+    /// What the next closes by release come to instead of what they should.
+    release_faults: Mutex<VecDeque<LedgerError>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ struct State {
 impl MemLedger {
     pub(crate) fn new(clock: Clock, caller: Clock) -> Self {
         let (down, reads) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { state: Mutex::default(), clock, caller, down, reads }
+        Self { state: Mutex::default(), clock, caller, down, reads, release_faults: Mutex::default() }
     }
 
     /// No peer answers from now on, or they do again.
@@ -51,6 +53,23 @@ impl MemLedger {
 
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::SeqCst)
+    }
+
+    /// The next closes by release fail so.
+    pub(crate) fn fail_releases(&self, faults: impl IntoIterator<Item = LedgerError>) {
+        self.release_faults.lock().unwrap().extend(faults);
+    }
+
+    /// The record as it stands.
+    pub(crate) fn record(&self, id: ChannelId) -> ChannelRecord {
+        self.state.lock().unwrap().channels.get(&id).unwrap().clone()
+    }
+
+    pub(crate) fn freeze(&self, id: ChannelId, bank: &SecretKey) {
+        let freeze = Freeze::sign(id, FreezeReason::VendorConduct, EvidenceHash::from_bytes([3; 32]), bank);
+        let mut state = self.state.lock().unwrap();
+        let stored = state.channels.get(&id).cloned();
+        let _ = state.apply(rules::freeze(stored, &freeze, self.clocks())).unwrap();
     }
 
     pub(crate) fn refund(&self, id: ChannelId) {
@@ -145,6 +164,9 @@ impl Ledger for MemLedger {
         &self,
         command: &CloseByRelease,
     ) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        if let Some(fault) = self.release_faults.lock().unwrap().pop_front() {
+            return Err(fault);
+        }
         self.end(command.channel_id(), |stored, clocks| rules::close_by_release(stored, command, clocks))
     }
 

@@ -1,6 +1,7 @@
 //! Wallet and vendor over real TLS with real journals; the ledger alone is a stand-in, which runs the protocol's own rules.
 #![cfg(test)]
 
+mod claims;
 mod crash;
 mod happy;
 mod ledger;

@@ -242,12 +242,77 @@ async fn a_channel_that_runs_out_is_asked_for_its_release() {
     let (mut stranger, _) = Stranger::greet(&world, channel).await;
     stranger.pay(n(1), vec![hand.pay(1)]).await;
     let first = stranger.acknowledged().await;
-    // A minute and a half before expiry leaves time, half a minute does not: the margin is 50 s here.
-    world.hands.ahead(24 * HOUR - Duration::from_secs(30));
-    world.vendor_hands.ahead(24 * HOUR - Duration::from_secs(30));
+    // A minute and a half before expiry leaves time, 48 s do not: the margin is 50 s here.
+    world.hands.ahead(24 * HOUR - Duration::from_secs(48));
+    world.vendor_hands.ahead(24 * HOUR - Duration::from_secs(48));
     hand.now = world.hands.clock().now();
     stranger.pay(n(2), vec![hand.pay(1)]).await;
     assert_eq!(stranger.hear().await, ToClient::ReleaseWanted(first));
     let stored = world.vendor_journal().await.channel(channel).await.unwrap().unwrap();
     assert_eq!((stored.phase, stored.n), (Phase::Closing, n(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_proof_takes_the_seat_of_a_client_that_pays() {
+    let world = World::new().await;
+    let (channel, facts) = opened(&world, |_| {}).await;
+    let mut hand = Hand::new(&world, &facts);
+    let (mut client, _) = Stranger::greet(&world, channel).await;
+    let first = hand.pay(1);
+    client.pay(n(1), vec![first.clone()]).await;
+    client.acknowledged().await;
+    // Naming the channel is none, nor is a number that was used, nor a next payment that nobody made, nor a signature.
+    let (_idle, _) = Stranger::greet(&world, channel).await;
+    let forged = PaymentRecord { token: Token::from_bytes([9; 32]), ..first.clone() };
+    for (number, refusal) in [(1, Refusal::NumberUsed), (2, Refusal::WrongPaymentToken)] {
+        let (mut stranger, _) = Stranger::greet(&world, channel).await;
+        stranger.pay(n(number), vec![forged.clone()]).await;
+        assert_eq!(stranger.refused().await, (refusal, true));
+    }
+    let (mut stranger, _) = Stranger::greet(&world, channel).await;
+    stranger.say(ToVendor::Release(Signature::from_bytes([1; 64]))).await;
+    assert_eq!(stranger.refused().await, (Refusal::BadRelease, true));
+    client.pay(n(2), vec![hand.pay(1)]).await;
+    assert_eq!(client.acknowledged().await, hand.head.ack());
+    // A repeat is one, and so is the next payment.
+    let (mut second, _) = Stranger::greet(&world, channel).await;
+    second.pay(n(1), vec![first]).await;
+    assert_eq!(second.acknowledged().await, hand.head.ack());
+    client.ended().await;
+    let (mut third, _) = Stranger::greet(&world, channel).await;
+    third.pay(n(3), vec![hand.pay(1)]).await;
+    assert_eq!(third.acknowledged().await, hand.head.ack());
+    second.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_do_not_take_the_room_of_clients() {
+    let world = World::new().await;
+    let (wallet, channel) = world.channel(10).await;
+    let mut strangers = Vec::new();
+    // Four clients can pay at once here.
+    for _ in 0..10 {
+        strangers.push(Stranger::greet(&world, channel).await.0);
+        strangers.push(Stranger::connect(&world).await);
+    }
+    assert_eq!(all(wallet.pay(channel, order(4), |_| {}).await.unwrap()), 4);
+    drop(strangers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_proves_nothing_is_ended() {
+    let mut world = World::new().await;
+    world.proof_wait = Duration::from_millis(200);
+    world.stop_vendor().await.unwrap();
+    world.start_vendor().await;
+    let (channel, facts) = opened(&world, |_| {}).await;
+    let (mut idle, _) = Stranger::greet(&world, channel).await;
+    let (mut client, _) = Stranger::greet(&world, channel).await;
+    let mut hand = Hand::new(&world, &facts);
+    client.pay(n(1), vec![hand.pay(1)]).await;
+    client.acknowledged().await;
+    assert_eq!(idle.refused().await, (Refusal::VendorUnavailable, false));
+    // The client is not.
+    client.pay(n(2), vec![hand.pay(1)]).await;
+    assert_eq!(client.acknowledged().await, hand.head.ack());
 }

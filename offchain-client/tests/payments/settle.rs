@@ -8,9 +8,7 @@ use lockstep::store::{Advance, Change, JournalError, Phase};
 use lockstep::stream::{ToClient, ToVendor};
 use lockstep::vendor::{Ending, ReceiptReader, ServeError};
 use lockstep::wallet::{Order, Pace, PayOutcome, WalletError};
-use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::ledger::ChannelState;
-use lockstep_protocol::refusal::Refusal;
 
 use crate::crash::{Moment, Mortal};
 use crate::stranger::{Hand, Stranger, n};
@@ -23,19 +21,23 @@ fn receipts(change: &Change) -> bool {
     matches!(change, Change::Receipts(_))
 }
 
+fn unlocks(change: &Change) -> bool {
+    matches!(change, Change::Advance(advance) if advance.to == Phase::Unlocked)
+}
+
 fn advances(change: &Change) -> bool {
     matches!(change, Change::Advance(_))
 }
 
-async fn phase(world: &World, channel: lockstep_protocol::hash::ChannelId) -> Phase {
+pub(crate) async fn phase(world: &World, channel: lockstep_protocol::hash::ChannelId) -> Phase {
     world.vendor_journal().await.channel(channel).await.unwrap().unwrap().phase
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_that_dies_at_any_step_of_a_settlement_goes_on_from_its_store() {
-    // Advances: 1 released, 2 unlocked, 3 closed. Receipts: one row for each of the eight batches.
+    // Advances: 1 released, 2 unlocked, 3 closed. Receipts: one row for each of the eight batches, the last one with advance 2.
     let deaths: [(Kind, u32); 6] =
-        [(advances, 1), (receipts, 1), (receipts, 5), (receipts, 8), (advances, 2), (advances, 3)];
+        [(advances, 1), (receipts, 1), (receipts, 5), (receipts, 7), (advances, 2), (advances, 3)];
     for moment in [Moment::Before, Moment::After] {
         for (kind, countdown) in deaths {
             let mut world = World::new().await;
@@ -74,7 +76,7 @@ async fn a_released_channel_is_closed_without_the_client_once_the_vendor_is_back
     assert_eq!(all(wallet.pay(channel, order(10), |_| {}).await.unwrap()), 10);
     world.stop_vendor().await.unwrap();
     let path = world.vendor_folder().join("journal.db");
-    world.start_vendor_on(Mortal::open(&path, receipts, Moment::Before, 1).await).await;
+    world.start_vendor_on(Mortal::open(&path, unlocks, Moment::Before, 1).await).await;
     assert!(wallet.release(channel).await.is_err());
     assert!(world.vendor_stopped().await.is_err());
     world.start_vendor().await;
@@ -142,55 +144,6 @@ async fn a_vendor_that_wants_to_close_stops_taking_payments_and_asks_for_the_rel
     let released = wallet.release(channel).await.unwrap();
     assert_eq!(released.last.number, kept);
     assert_eq!(released.record.state(), ChannelState::Closed);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bad_lock_in_the_middle_leaves_a_fraud_proof() {
-    let world = World::new().await;
-    let facts = world.facts(100, |_| {});
-    let wallet = world.wallet().await;
-    let channel = wallet.remember(&facts).await.unwrap();
-    wallet.submit_open(channel).await.unwrap();
-    let mut hand = Hand::new(&world, &facts);
-    let (mut cheat, _) = Stranger::greet(&world, channel).await;
-    let mut records: Vec<_> = (0..5).map(|_| hand.pay(1)).collect();
-    records.push(hand.pay_with_bad_lock());
-    records.extend((0..4).map(|_| hand.pay(1)));
-    // Two rows in the journal, so that the walk crosses from one to the other.
-    let second = records.split_off(8);
-    cheat.pay(n(1), records).await;
-    cheat.acknowledged().await;
-    cheat.pay(n(9), second).await;
-    cheat.acknowledged().await;
-    cheat.say(ToVendor::Release(hand.signature)).await;
-    assert_eq!(cheat.refused().await, (Refusal::BadRelease, true));
-    assert_eq!(phase(&world, channel).await, Phase::Disputed);
-    let journal = world.vendor_journal().await;
-    let evidence = journal.evidence(channel).await.unwrap();
-    let [proof] = &evidence[..] else { panic!("{evidence:?}") };
-    let proof = FraudProof::decode(&proof.bytes).unwrap();
-    assert_eq!((proof.earlier.number, proof.later.number), (n(6), n(7)));
-    assert!(proof.verify(&facts.given).is_ok());
-    // The receipts above the bad lock stand: 6 to 10.
-    let top = journal.receipts_from(channel, n(1)).await.unwrap().unwrap();
-    assert_eq!(top.first, n(6));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_last_lock_that_does_not_open_is_no_release_and_proves_nothing() {
-    let world = World::new().await;
-    let facts = world.facts(100, |_| {});
-    let wallet = world.wallet().await;
-    let channel = wallet.remember(&facts).await.unwrap();
-    wallet.submit_open(channel).await.unwrap();
-    let mut hand = Hand::new(&world, &facts);
-    let (mut cheat, _) = Stranger::greet(&world, channel).await;
-    cheat.pay(n(1), vec![hand.pay(1), hand.pay_with_bad_lock()]).await;
-    cheat.acknowledged().await;
-    cheat.say(ToVendor::Release(hand.signature)).await;
-    assert_eq!(cheat.refused().await, (Refusal::BadRelease, true));
-    assert_eq!(phase(&world, channel).await, Phase::Open);
-    assert!(world.vendor_journal().await.evidence(channel).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

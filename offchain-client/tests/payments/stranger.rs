@@ -75,6 +75,12 @@ impl Stranger {
         }
     }
 
+    /// The vendor ends the stream without a word.
+    pub(crate) async fn ended(&mut self) {
+        let end = tokio::time::timeout(PATIENCE, self.incoming.message()).await.expect("the stream goes on");
+        assert!(end.unwrap().is_none(), "the vendor says something");
+    }
+
     /// The refusal, which must be the last word.
     pub(crate) async fn refused(&mut self) -> (Refusal, bool) {
         let ToClient::Refused(refused) = self.hear().await else { panic!("no refusal") };

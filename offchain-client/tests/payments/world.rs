@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) payments: PaymentsConfig,
     pub(crate) vendor: Option<RunningVendor>,
     pub(crate) address: SocketAddr,
+    /// How long the vendor bears with streams that prove nothing.
+    pub(crate) proof_wait: Duration,
 }
 
 pub(crate) struct RunningVendor {
@@ -104,6 +106,7 @@ impl World {
             payments: PaymentsConfig { window: 1024, batch: 128 },
             vendor: None,
             address: "127.0.0.1:0".parse().unwrap(),
+            proof_wait: Duration::from_secs(60),
         };
         let home = Home::create(&world.vendor_folder()).unwrap();
         tls::create(&home, "vendor", &[], None).unwrap();
@@ -130,8 +133,12 @@ impl World {
         let identity = tls::ServerIdentity::load(&home, None).unwrap();
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
-        let presence =
-            Presence { organization: "VendorMSP".to_owned(), batch: BatchBounds::DEFAULT, streams: 16 };
+        let presence = Presence {
+            organization: "VendorMSP".to_owned(),
+            batch: BatchBounds::DEFAULT,
+            streams: 4,
+            proof_wait: self.proof_wait,
+        };
         let key = SecretKey::from_bytes(&self.vendor_key.dangerous_to_bytes()).unwrap();
         let ledger: Arc<dyn Ledger> = Arc::<MemLedger>::clone(&self.ledger);
         let vendor =

@@ -44,6 +44,13 @@ pub(super) struct Row {
     close: Option<Settled>,
 }
 
+impl Row {
+    /// Whether the vendor's close is on the ledger.
+    pub(super) fn is_paid(&self) -> bool {
+        self.close.is_some()
+    }
+}
+
 impl Channels {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let journal = party::journal(&self.home.open()?).await?;

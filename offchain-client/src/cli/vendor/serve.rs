@@ -14,7 +14,7 @@ use super::super::{CliError, Exit, HomeArgs, Output, PassphraseArgs, stop_reques
 use crate::ledger::Ledger as _;
 use crate::party::Clock;
 use crate::tls::{ALPN_GRPC, ServerIdentity};
-use crate::vendor::{Presence, Vendor, VendorConfig};
+use crate::vendor::{PROOF_WAIT, Presence, Vendor, VendorConfig};
 
 /// Flags of `vendor serve`.
 #[derive(Args, Debug)]
@@ -59,6 +59,7 @@ impl Serve {
             organization: config.organization.clone(),
             batch: config.batch(),
             streams: config.limits.streams,
+            proof_wait: PROOF_WAIT,
         };
         let journal = Arc::new(journal(&home).await?);
         let vendor = Vendor::new(journal, Arc::new(ledger), key, rules, presence, Clock::system());

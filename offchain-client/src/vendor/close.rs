@@ -1,0 +1,160 @@
+//! Closing on the ledger: by the client's release while there is time, then by token [Spec §6, §7].
+//!
+//! Commands are the same bytes whenever they are made, and the same again is success, so an outcome that is not known is simply
+//! asked for again.
+
+use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease};
+use lockstep_protocol::payee::Claiming;
+use lockstep_protocol::payment::Head;
+use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::units::Units;
+
+use super::repeats::{self, RepeatError};
+use super::settle::{Pauses, SettleError};
+use super::shared::Shared;
+use super::{Ending, Facts};
+use crate::ledger::{LedgerError, Submitted};
+use crate::party::replay;
+use crate::store::{Advance, Change, Phase, StoredChannel};
+use crate::stream::Settled;
+
+/// Closes by release. From the first refusal on, or when the time is needed for it, only token closes are left.
+pub(super) async fn by_release(
+    shared: &Shared,
+    stored: &StoredChannel,
+    ending: Ending,
+) -> Result<(), SettleError> {
+    let Some(command) = release(shared, stored, &ending).await? else {
+        return claim(shared, stored, ending, None).await;
+    };
+    let head = replay::decode_head(&stored.head)?;
+    let facts: Facts = replay::decode_note(&stored.facts)?;
+    let mut pauses = Pauses::new(shared);
+    loop {
+        let error = match shared.ledger.close_by_release(&command).await {
+            Ok(submitted) if is_this_release(&submitted.record, &head) => {
+                return settled(shared, stored, ending, &submitted, head.released()).await;
+            }
+            Ok(_) => LedgerError::Violation { what: "the record holds another close".to_owned() },
+            Err(error) => error,
+        };
+        // A clock that is off is no word about the close.
+        let refused = error.refusal().copied().filter(|refusal| *refusal != Refusal::ClockOff);
+        if refused.is_some() || !shared.times(&facts.record).release_can_be_tried() {
+            tracing::warn!(channel = %stored.channel, %error, "there is no close by release; the channel is closed by token");
+            return claim(shared, stored, ending, refused).await;
+        }
+        tracing::warn!(channel = %stored.channel, %error, "the close is submitted again");
+        pauses.pause().await;
+    }
+}
+
+/// Closes by token, or claims on a frozen channel, until the ledger has it or another ending.
+pub(super) async fn by_token(
+    shared: &Shared,
+    stored: &StoredChannel,
+    ending: Ending,
+) -> Result<(), SettleError> {
+    let head = replay::decode_head(&stored.head)?;
+    let units = head.released();
+    let command = Claiming::resume(head).command(&shared.key);
+    let mut pauses = Pauses::new(shared);
+    loop {
+        let error = match shared.ledger.close_by_token(&command).await {
+            Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
+                return settled(shared, stored, ending, &submitted, units).await;
+            }
+            Ok(_) => LedgerError::Violation { what: "the record holds another claim".to_owned() },
+            Err(error) => error,
+        };
+        tracing::warn!(channel = %stored.channel, %error, "the token is not taken yet");
+        if let Some(refusal) = error.refusal().copied()
+            && let Ok(Some(record)) = shared.ledger.channel(stored.channel).await
+        {
+            if is_this_release(&record, &head)
+                && let Some(command) = release(shared, stored, &ending).await?
+            {
+                // The close by release came through after all; the same again tells its transaction.
+                let submitted = shared.ledger.close_by_release(&command).await?;
+                return settled(shared, stored, ending, &submitted, units).await;
+            }
+            if is_over(record.state()) {
+                return lost(shared, stored, ending, (record.state(), refusal)).await;
+            }
+        }
+        pauses.pause().await;
+    }
+}
+
+/// Whether a channel in this state pays the vendor nothing more on the vendor's word.
+fn is_over(state: ChannelState) -> bool {
+    !matches!(state, ChannelState::Open | ChannelState::Frozen)
+}
+
+fn is_this_release(record: &ChannelRecord, head: &Head) -> bool {
+    record.release().is_some_and(|release| release.fields.tx() == head.tx())
+}
+
+/// The close by release, if the journal still has what it takes.
+async fn release(
+    shared: &Shared,
+    stored: &StoredChannel,
+    ending: &Ending,
+) -> Result<Option<CloseByRelease>, SettleError> {
+    let Some(signature) = ending.release else { return Ok(None) };
+    match repeats::payment(&*shared.journal, stored.channel, stored.n).await {
+        Ok(last) => Ok(Some(CloseByRelease::sign(*last.fields(), signature, &shared.key))),
+        Err(RepeatError::Journal(error)) => Err(error.into()),
+        Err(_) => {
+            tracing::error!(channel = %stored.channel, "the last payment cannot be read back");
+            Ok(None)
+        }
+    }
+}
+
+/// From here on only token closes.
+async fn claim(
+    shared: &Shared,
+    stored: &StoredChannel,
+    mut ending: Ending,
+    refused: Option<Refusal>,
+) -> Result<(), SettleError> {
+    ending.refused = refused;
+    let ending = Some(replay::encode_note(&ending));
+    let advance = Advance { ending, ..Advance::new(stored.channel, stored.phase, Phase::Claiming) };
+    Ok(shared.journal.save(Change::Advance(advance)).await?)
+}
+
+async fn settled(
+    shared: &Shared,
+    stored: &StoredChannel,
+    mut ending: Ending,
+    submitted: &Submitted<ChannelRecord>,
+    units: Units,
+) -> Result<(), SettleError> {
+    ending.settled = Some(Settled {
+        tx_id: submitted.tx_id.clone(),
+        block: submitted.block,
+        micros: u64::try_from(submitted.timing.total().as_micros()).unwrap_or(u64::MAX),
+        units,
+    });
+    closed(shared, stored, &ending).await
+}
+
+/// The ledger holds an ending that is not the vendor's.
+async fn lost(
+    shared: &Shared,
+    stored: &StoredChannel,
+    mut ending: Ending,
+    (state, refusal): (ChannelState, Refusal),
+) -> Result<(), SettleError> {
+    tracing::error!(channel = %stored.channel, ?state, "the channel ended without this vendor's close");
+    ending.refused = Some(refusal);
+    closed(shared, stored, &ending).await
+}
+
+async fn closed(shared: &Shared, stored: &StoredChannel, ending: &Ending) -> Result<(), SettleError> {
+    let ending = Some(replay::encode_note(ending));
+    let advance = Advance { ending, ..Advance::new(stored.channel, stored.phase, Phase::Closed) };
+    Ok(shared.journal.save(Change::Advance(advance)).await?)
+}
