@@ -1,6 +1,5 @@
 //! `lockstep client VERB`.
 
-mod asked;
 mod init;
 mod look;
 mod open;
@@ -22,7 +21,7 @@ use crate::home::{Home, HomeError, HomeLock};
 use crate::keystore;
 use crate::ledger::fabric::FabricLedger;
 use crate::party::Clock;
-use crate::wallet::{LineError, Wallet, WalletConfig, WalletError};
+use crate::wallet::{AskError, LineError, Wallet, WalletConfig, WalletError};
 
 /// File of the wallet's seed in its home folder.
 const SEED_FILE: &str = "wallet-seed.pem";
@@ -142,6 +141,17 @@ impl From<LineError> for CliError {
         match number {
             Some(number) => error.with_refusal(number),
             None => error,
+        }
+    }
+}
+
+impl From<AskError> for CliError {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::File(error) => error.into(),
+            AskError::Bank(error) => error.into(),
+            AskError::Wallet(error) => error.into(),
+            error => Self::from_error(Exit::Setup, error),
         }
     }
 }

@@ -17,6 +17,7 @@ mod memory;
 mod pace;
 mod pay;
 mod receipts;
+mod request;
 mod settle;
 mod signer;
 
@@ -33,6 +34,7 @@ pub use self::machine::{Machine, PaidBatch, PayError, Stop};
 pub use self::pace::{Due, Pace};
 pub use self::pay::{Paid, PayOutcome};
 pub use self::receipts::AuditError;
+pub use self::request::{AskError, Asked, Wish};
 pub use self::settle::Released;
 pub use self::signer::Order;
 

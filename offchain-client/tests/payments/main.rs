@@ -5,6 +5,7 @@ mod claims;
 mod crash;
 mod happy;
 mod ledger;
+mod opening;
 mod refusals;
 mod settle;
 mod stranger;

@@ -8,26 +8,25 @@ use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::{ChannelId, IdentityRoot, Nonce};
 use lockstep_protocol::key::{PublicKey, SecretKey};
 use lockstep_protocol::memo::Memo;
-use lockstep_protocol::opening::{OpeningRequest, SignedRequest};
-use lockstep_protocol::time::Timestamp;
+use lockstep_protocol::opening::{OpeningRequest, SignedOpening, SignedRequest};
+use lockstep_protocol::time::{MaxDrift, Timestamp};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::units::Units;
 use serde::Serialize;
 
 use super::super::party::{account_key, bank, check_bank, kept_credential, take_credential};
 use super::super::{CliError, Exit, Output};
-use super::asked::Asked;
 use super::{OpenWallet, WalletArgs};
-use crate::bank::client::BankClient;
+use crate::bank::client::{BankClient, BankError};
 use crate::entropy::random_bytes;
 use crate::home::{Access, read_small_text};
 use crate::ledger::{Ledger as _, TransactionId};
 use crate::party::{Clock, Dollars, Span};
 use crate::stream::Terms;
-use crate::wallet::{VendorLink, terms};
+use crate::wallet::{Asked, VendorLink, Wish, terms};
 
-/// How long the ledger has to take the opening.
-const OPEN_WITHIN: Duration = Duration::from_secs(300);
+/// A bank that does not answer is asked the same again this often.
+const ATTEMPTS: u32 = 5;
 
 /// Flags of `client open`.
 #[derive(Args, Debug)]
@@ -84,19 +83,24 @@ impl Open {
         let bank = bank(&open.home, &open.config.bank)?;
         let spinner = out.spinner("asking vendor and bank");
         let info = check_bank(&bank, &open.ledger).await?;
-        if let Some(channel) = Asked::take_up(&open, &bank, &key, info.max_drift).await? {
-            out.note(&format!(
-                "An opening that was interrupted is finished as far as the bank: channel {channel}."
-            ));
-        }
-        let terms = terms(&self.vendor, &self.vendor_ca).await?;
-        self.check_terms(&terms, &open, bank.bank_key())?;
-        let identity = self.identity(&open, &bank, &key).await?;
-        let (request, nonce) = self.request(&open, &terms, identity, &key, &memo)?;
-        let signed = SignedRequest::sign(request, &key, &open.seed.payment_key(&nonce));
-        let asked = Asked { signed, vendor: self.keep_certificate(&open, &nonce)?, memo };
-        asked.write(&open.home)?;
-        let channel = asked.finish(&open, &bank, &key, info.max_drift).await?;
+        let ask = async |signed: &SignedRequest| ask(&bank, &key, signed, info.max_drift).await;
+        let left = open.wallet.take_up(&ask).await?;
+        let wish = self.wish(memo);
+        let channel = match open.wallet.unopened(&wish).await? {
+            Some(channel) => {
+                out.note(&format!("This opening was interrupted; it goes on as channel {channel}."));
+                channel
+            }
+            None => {
+                if let Some(other) = left {
+                    out.note(&format!(
+                        "Another opening was interrupted: `lockstep client pay {other}` goes on with it."
+                    ));
+                }
+                let asked = self.order(&open, &bank, &key, &wish).await?;
+                open.wallet.request(asked, &ask).await?
+            }
+        };
         spinner.set_message("waiting for the ledger");
         let submitted = open.wallet.submit_open(channel).await.map_err(|error| {
             CliError::from(error).with_hint(format!(
@@ -127,6 +131,32 @@ impl Open {
             )
         });
         Ok(())
+    }
+
+    fn wish(&self, memo: Memo) -> Wish {
+        Wish {
+            vendor: self.vendor.clone(),
+            unit_price: self.unit_price.0,
+            token_count: Units::from_count(self.count),
+            life: self.life.0,
+            memo,
+        }
+    }
+
+    /// The order, signed, if the vendor would take such a channel.
+    async fn order(
+        &self,
+        open: &OpenWallet,
+        bank: &BankClient,
+        key: &SecretKey,
+        wish: &Wish,
+    ) -> Result<Asked, CliError> {
+        let terms = terms(&self.vendor, &self.vendor_ca).await?;
+        self.check_terms(&terms, open, bank.bank_key())?;
+        let identity = self.identity(open, bank, key).await?;
+        let (request, nonce) = self.request(open, &terms, identity, key, wish)?;
+        let signed = SignedRequest::sign(request, key, &open.seed.payment_key(&nonce));
+        Ok(Asked { signed, vendor: self.keep_certificate(open, &nonce)?, memo: wish.memo.clone() })
     }
 
     /// A channel that the vendor would not take is not opened.
@@ -175,15 +205,14 @@ impl Open {
         terms: &Terms,
         client_identity: IdentityRoot,
         key: &SecretKey,
-        memo: &Memo,
+        wish: &Wish,
     ) -> Result<(OpeningRequest, Nonce), CliError> {
         let nonce = Nonce::from_bytes(random_bytes()?);
-        let token_count = Units::from_count(self.count);
-        let chain = TokenChain::new(nonce, &open.seed.chain_seed(&nonce), token_count)
+        let chain = TokenChain::new(nonce, &open.seed.chain_seed(&nonce), wish.token_count)
             .map_err(|error| CliError::from_error(Exit::Usage, error))?;
         let now = Clock::system().now();
         let too_long = || CliError::new(Exit::Usage, "--life is too long");
-        let open_by = now.checked_add(OPEN_WITHIN.min(self.life.0 / 2)).ok_or_else(too_long)?;
+        let open_by = now.checked_add(wish.open_within()).ok_or_else(too_long)?;
         let request = OpeningRequest {
             ledger: open.ledger.ledger_id(),
             nonce,
@@ -192,12 +221,12 @@ impl Open {
             payment_key: *open.seed.payment_key(&nonce).public_key(),
             vendor_key: terms.vendor_key,
             client_identity,
-            unit_price: self.unit_price.0,
-            token_count,
+            unit_price: wish.unit_price,
+            token_count: wish.token_count,
             token_root: chain.root(),
             open_by,
-            expiry: now.checked_add(self.life.0).ok_or_else(too_long)?,
-            memo_hash: memo.hash(),
+            expiry: now.checked_add(wish.life).ok_or_else(too_long)?,
+            memo_hash: wish.memo.hash(),
         };
         Ok((request, nonce))
     }
@@ -208,5 +237,24 @@ impl Open {
         let name = format!("vendor-{nonce}.pem");
         open.home.write(&name, certificate.as_bytes(), Access::Public)?;
         Ok(VendorLink { url: self.vendor.clone(), certificate: Path::new(&name).to_owned() })
+    }
+}
+
+async fn ask(
+    bank: &BankClient,
+    key: &SecretKey,
+    signed: &SignedRequest,
+    drift: MaxDrift,
+) -> Result<SignedOpening, BankError> {
+    let mut attempt = 1;
+    loop {
+        match bank.request_opening(key, signed, drift).await {
+            Err(error) if error.is_temporary() && attempt < ATTEMPTS => {
+                tracing::warn!(%error, "the bank is asked again");
+                tokio::time::sleep(Duration::from_millis(200) * attempt).await;
+                attempt += 1;
+            }
+            answer => return answer,
+        }
     }
 }
