@@ -14,7 +14,7 @@ use super::{Facts, Wallet, WalletError, memory};
 use crate::ledger::{LedgerError, Submitted};
 use crate::party::replay;
 use crate::store::{Advance, Change, JournalError, NewChannel, Phase, StoredChannel};
-use crate::stream::{ToVendor, Welcome};
+use crate::stream::{ToClient, ToVendor, Welcome};
 
 /// How long a vendor may say *retry later* at the beginning of a stream.
 const PEER_BEHIND: Duration = Duration::from_secs(15);
@@ -78,7 +78,7 @@ impl Wallet {
         Ok((stored, facts))
     }
 
-    /// Opens a stream on a channel that is open, compares, and sends again what the vendor lacks.
+    /// Opens a stream on a channel that is open, and compares.
     pub(super) async fn session(
         &self,
         channel: ChannelId,
@@ -113,11 +113,7 @@ impl Wallet {
             Ok(machine) => machine,
             Err(stop) => return Err(self.stop(*stop).await),
         };
-        let mut session = Session { machine, line, acknowledged: last, closing };
-        if !closing {
-            self.send_again(&mut session).await?;
-        }
-        Ok(session)
+        Ok(Session { machine, line, acknowledged: last, closing })
     }
 
     /// A channel as the journal has it. A long token chain is a second of hashing.
@@ -179,15 +175,23 @@ impl Wallet {
         }
     }
 
-    /// Sends the stored payments that the vendor lacks, byte for byte, and waits for their acknowledgement.
-    async fn send_again(&self, session: &mut Session) -> Result<(), WalletError> {
+    /// Sends the stored payments that the vendor lacks, byte for byte, and waits for their acknowledgement. A vendor that asks for
+    /// the release meanwhile is closing: it accepts nothing more, and what it lacks is not paid.
+    pub(super) async fn send_again(&self, session: &mut Session) -> Result<(), WalletError> {
         let head = *session.machine.paying().head();
         let out = session.line.sender();
         while session.acknowledged.number < head.number() {
             let first = session.acknowledged.number.next().ok_or(replay::DamagedRow)?;
             let Some((batch, last)) = memory::sent_from(&*self.journal, &head, first).await? else { break };
             out.send(ToVendor::Batch(batch.encode())).await.map_err(|_| LineError::Ended)?;
-            let acknowledged = session.line.acknowledgement().await?;
+            let acknowledged = match session.line.answer().await? {
+                ToClient::Acknowledged(ack) => ack,
+                ToClient::ReleaseWanted(_) => {
+                    session.closing = true;
+                    return Ok(());
+                }
+                _ => return Err(LineError::Unexpected("a message other than an acknowledgement").into()),
+            };
             if acknowledged != last && !memory::agrees(&*self.journal, &head, &acknowledged).await? {
                 return Err(self.mismatch(session.machine.paying().head().channel(), acknowledged).await);
             }

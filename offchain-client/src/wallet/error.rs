@@ -33,7 +33,7 @@ pub enum WalletError {
     NotOnLedger(ChannelId),
     /// Nothing was paid, so there is nothing to release.
     #[error(
-        "nothing was paid on channel {0}, so there is nothing to release; it is refunded when it expires"
+        "the vendor has accepted no payment on channel {0}, so there is nothing to release; it is refunded when it expires"
     )]
     NothingPaid(ChannelId),
     /// The vendor asks for the release of another payment than the one that was released before.

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::payment::Ack;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
@@ -117,16 +116,6 @@ impl Line {
     /// [`LineError`].
     pub(super) async fn answer(&mut self) -> Result<ToClient, LineError> {
         tokio::time::timeout(SILENCE, self.next()).await.map_err(|_| LineError::Silent)?
-    }
-}
-
-impl Line {
-    /// The next acknowledgement, which the vendor owes.
-    pub(super) async fn acknowledgement(&mut self) -> Result<Ack, LineError> {
-        match self.answer().await? {
-            ToClient::Acknowledged(ack) => Ok(ack),
-            _ => Err(LineError::Unexpected("another message than an acknowledgement")),
-        }
     }
 }
 

@@ -61,7 +61,11 @@ impl Wallet {
         order: Order,
         progress: impl Fn(u32) + Send,
     ) -> Result<PayOutcome, WalletError> {
-        let Session { machine, mut line, acknowledged, closing } = self.session(channel, "paying").await?;
+        let mut session = self.session(channel, "paying").await?;
+        if !session.closing {
+            self.send_again(&mut session).await?;
+        }
+        let Session { machine, mut line, acknowledged, closing } = session;
         let mut run = Run { channel, payments: 0, last: acknowledged };
         let opening = machine.paying().opening().clone();
         let began = Instant::now();
@@ -115,7 +119,7 @@ impl Wallet {
                 biased;
                 done = driver.step() => done?,
                 message = answer(line, !sent.is_empty()) => match message? {
-                    ToClient::Acknowledged(ack) => {
+                    ToClient::Acknowledged(ack) => if run.is_news(&ack)? {
                         self.check_ack(run.channel, &mut sent, &ack).await?;
                         signing.make_room(run.acknowledge(ack));
                         progress(run.payments);
@@ -171,6 +175,15 @@ struct Run {
 }
 
 impl Run {
+    /// Whether an acknowledgement goes beyond the last one. An older one would make what it takes back count twice when it comes
+    /// again, and so widen the window, which is what the client can lose [Spec §6].
+    fn is_news(&self, ack: &Ack) -> Result<bool, LineError> {
+        if *ack != self.last && ack.number <= self.last.number {
+            return Err(LineError::Unexpected("an acknowledgement of what was acknowledged before"));
+        }
+        Ok(*ack != self.last)
+    }
+
     /// Takes a checked acknowledgement; how many payments it is news of.
     fn acknowledge(&mut self, ack: Ack) -> u32 {
         let fresh = ack.number.as_index().saturating_sub(self.last.number.as_index());
@@ -200,5 +213,38 @@ fn check_order(paying: &Paying, order: &Order, largest: Units) -> Result<(), Wal
     match paying.opening().worth(order.units) {
         Ok(amount) if amount <= PAYMENT_LIMIT => Ok(()),
         _ => Err(PayError::AboveLimit.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lockstep_protocol::hash::TxHash;
+    use lockstep_protocol::units::PaymentNumber;
+
+    use super::*;
+
+    fn ack(number: u8) -> Ack {
+        Ack {
+            number: PaymentNumber::from_index(number.into()),
+            released: Units::from_count(number.into()),
+            tx: TxHash::from_bytes([number; 32]),
+        }
+    }
+
+    #[test]
+    fn no_payment_gives_room_in_the_window_twice() {
+        let channel = ChannelId::from_bytes([1; 32]);
+        let mut run = Run { channel, payments: 0, last: ack(0) };
+        let mut room = 0;
+        for number in [4, 2, 4, 3, 4, 6, 6, 5, 6] {
+            if matches!(run.is_news(&ack(number)), Ok(true)) {
+                room += run.acknowledge(ack(number));
+            }
+        }
+        assert_eq!((room, run.payments, run.last), (6, 6, ack(6)));
+        assert!(run.is_news(&ack(5)).is_err(), "the vendor takes an acknowledgement back");
+        let other = Ack { tx: TxHash::from_bytes([9; 32]), ..ack(6) };
+        assert!(run.is_news(&other).is_err(), "the vendor acknowledges two payments of one number");
+        assert!(!run.is_news(&ack(6)).unwrap());
     }
 }

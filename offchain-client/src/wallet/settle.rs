@@ -6,6 +6,7 @@ use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState};
 use lockstep_protocol::payer;
 use lockstep_protocol::payment::{Ack, Head};
+use lockstep_protocol::units::PaymentNumber;
 
 use super::channel::Session;
 use super::line::{Line, LineError};
@@ -86,12 +87,13 @@ impl Wallet {
         }
     }
 
-    /// Agrees with the vendor on the last payment, saves that the channel is released, sends σ_n.
+    /// Releases the vendor's own last payment: saves that the channel is released, sends σ_n. What the vendor has not acknowledged
+    /// stays unpaid, so that no payment which it will not take can keep the channel from being settled.
     async fn release_now(&self, channel: ChannelId) -> Result<(Line, payer::Released), WalletError> {
         let Session { machine, mut line, mut acknowledged, closing } =
             self.session(channel, "releasing").await?;
         let head = *machine.paying().head();
-        if closing {
+        if closing && acknowledged.number != PaymentNumber::OPENING {
             acknowledged = line.release_request().await?;
         }
         let own = self.own_payment(&head, &acknowledged).await?;

@@ -10,4 +10,5 @@ mod refusals;
 mod settle;
 mod stranger;
 mod together;
+mod unacknowledged;
 mod world;
