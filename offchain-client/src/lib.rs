@@ -6,6 +6,7 @@ pub mod entropy;
 pub mod home;
 pub mod keystore;
 pub mod ledger;
+pub mod listener;
 pub mod party;
 pub mod store;
 pub mod stream;

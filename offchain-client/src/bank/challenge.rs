@@ -1,9 +1,10 @@
 //! Challenges: fresh, single-use, and without memory for those that are only asked for.
 //!
 //! A challenge is a serial number, its birth, and a keyed hash of both, so that asking for challenges costs the
-//! bank no memory. Only one that came back with a valid signature is kept, until it would be too old anyway.
+//! bank no memory. Only one that came back with a valid signature is kept, until it is too old to come again; and of
+//! one key so many at most, so that nobody can fill the room of all others.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -21,8 +22,10 @@ use crate::entropy::{NoEntropy, random_bytes};
 
 /// How long a challenge can be answered.
 pub const LIFE: Duration = Duration::from_secs(60);
-/// Most challenges that are answered within [`LIFE`]; more are refused for a while.
-const MAX_USED: usize = 100_000;
+/// Most challenges that are answered within [`LIFE`]; more are refused for a while. About 20 MB.
+const MAX_USED: usize = 200_000;
+/// Most of them that one key answers.
+const MAX_OF_KEY: u32 = 600;
 const PREFIX: usize = 16;
 
 /// Gives challenges and takes their answers.
@@ -33,8 +36,11 @@ pub struct Challenges {
 
 #[derive(Default)]
 struct Used {
-    known: HashSet<Challenge>,
-    by_age: VecDeque<(Timestamp, Challenge)>,
+    /// By birth, with the key that answered.
+    known: BTreeMap<(Timestamp, Challenge), PublicKey>,
+    of_key: HashMap<PublicKey, u32>,
+    /// The latest time that was seen: a clock that is set back does not bring back what was forgotten.
+    latest: Option<Timestamp>,
 }
 
 impl fmt::Debug for Challenges {
@@ -88,21 +94,18 @@ impl Challenges {
         now: Timestamp,
     ) -> Result<ProvenAccount, ChallengeError> {
         let birth = self.birth(challenge).ok_or(Refusal::UnknownChallenge)?;
-        let fresh = birth <= now && now.distance(birth) <= LIFE;
-        if !fresh || self.lock().known.contains(challenge) {
+        if birth > now || !self.lock().is_fresh(birth, challenge, now) {
             return Err(Refusal::UnknownChallenge.into());
         }
         // The signature is checked outside the lock, so the challenge may have been used meanwhile.
         let proven = proof.verify(bank, challenge).map_err(|_| Refusal::BadAccountSignature)?;
         let mut used = self.lock();
-        used.forget_old(now);
-        if used.by_age.len() >= MAX_USED {
-            return Err(ChallengeError::Busy);
-        }
-        if !used.known.insert(*challenge) {
+        if !used.is_fresh(birth, challenge, now) {
             return Err(Refusal::UnknownChallenge.into());
         }
-        used.by_age.push_back((now, *challenge));
+        if !used.keep(birth, *challenge, proven.key()) {
+            return Err(ChallengeError::Busy);
+        }
         Ok(proven)
     }
 
@@ -132,15 +135,32 @@ impl Challenges {
 }
 
 impl Used {
-    /// Kept twice as long as a challenge lives, by the time of use: nothing that could come again is forgotten.
-    fn forget_old(&mut self, now: Timestamp) {
-        while let Some((at, challenge)) = self.by_age.front() {
-            if now.distance(*at) <= LIFE * 2 {
-                break;
+    /// Whether a challenge is young enough and was not used; forgets those that are too old.
+    fn is_fresh(&mut self, birth: Timestamp, challenge: &Challenge, now: Timestamp) -> bool {
+        let latest = self.latest.map_or(now, |latest| latest.max(now));
+        self.latest = Some(latest);
+        let is_old = |birth: Timestamp| birth <= latest && latest.distance(birth) > LIFE;
+        while let Some(oldest) = self.known.first_entry().filter(|oldest| is_old(oldest.key().0)) {
+            let key = oldest.remove();
+            if let Some(count) = self.of_key.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    self.of_key.remove(&key);
+                }
             }
-            self.known.remove(challenge);
-            self.by_age.pop_front();
         }
+        !is_old(birth) && !self.known.contains_key(&(birth, *challenge))
+    }
+
+    /// Keeps a challenge as used, if there is room.
+    fn keep(&mut self, birth: Timestamp, challenge: Challenge, key: &PublicKey) -> bool {
+        let of_key = self.of_key.get(key).copied().unwrap_or(0);
+        if self.known.len() >= MAX_USED || of_key >= MAX_OF_KEY {
+            return false;
+        }
+        self.of_key.insert(*key, of_key + 1);
+        self.known.insert((birth, challenge), *key);
+        true
     }
 }
 
@@ -178,12 +198,13 @@ mod tests {
         let foreign = Challenges::new().unwrap().issue(at(0)).unwrap();
         let mut changed = *old.as_bytes();
         changed[7] ^= 1;
+        let stale = challenges.issue(at(0)).unwrap();
         for (challenge, when) in
-            [(old, at(60_001)), (foreign, at(1)), (Challenge::from_bytes(changed), at(1)), (old, at(0))]
+            [(foreign, at(1)), (Challenge::from_bytes(changed), at(1)), (old, at(0)), (stale, at(60_001))]
         {
             let proof = AccountProof::sign(&holder, bank.public_key(), &challenge);
             let answer = challenges.redeem(&challenge, &proof, bank.public_key(), when);
-            assert_eq!(answer.is_ok(), challenge == old && when == at(0));
+            assert_eq!(answer.is_ok(), challenge == old);
         }
     }
 
@@ -202,17 +223,45 @@ mod tests {
         assert!(challenges.redeem(&challenge, &good, bank.public_key(), at(2)).is_ok());
     }
 
+    fn answer(challenges: &Challenges, key: &SecretKey, born: Timestamp, now: Timestamp) -> bool {
+        let (bank, _) = keys();
+        let challenge = challenges.issue(born).unwrap();
+        let proof = AccountProof::sign(key, bank.public_key(), &challenge);
+        challenges.redeem(&challenge, &proof, bank.public_key(), now).is_ok()
+    }
+
     #[test]
     fn what_is_kept_is_forgotten_once_it_is_too_old_to_come_again() {
-        let (bank, holder) = keys();
+        let (_, holder) = keys();
         let challenges = Challenges::new().unwrap();
         for minute in 0..5 {
-            let now = at(minute * 60_000);
-            let challenge = challenges.issue(now).unwrap();
-            let proof = AccountProof::sign(&holder, bank.public_key(), &challenge);
-            challenges.redeem(&challenge, &proof, bank.public_key(), now).unwrap();
+            // Answered in its last second: its room is free again a second later.
+            assert!(answer(&challenges, &holder, at(minute * 61_000), at(minute * 61_000 + 60_000)));
         }
         let used = challenges.lock();
-        assert_eq!((used.by_age.len(), used.known.len()), (3, 3));
+        assert_eq!((used.known.len(), used.of_key.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_brings_no_answered_challenge_back() {
+        let (bank, holder) = keys();
+        let challenges = Challenges::new().unwrap();
+        let challenge = challenges.issue(at(0)).unwrap();
+        let proof = AccountProof::sign(&holder, bank.public_key(), &challenge);
+        challenges.redeem(&challenge, &proof, bank.public_key(), at(1)).unwrap();
+        assert!(answer(&challenges, &holder, at(90_000), at(90_000)));
+        assert!(challenges.redeem(&challenge, &proof, bank.public_key(), at(2)).is_err());
+    }
+
+    #[test]
+    fn one_key_does_not_take_the_room_of_the_others() {
+        let (bank, greedy) = keys();
+        let challenges = Challenges::new().unwrap();
+        for _ in 0..MAX_OF_KEY {
+            challenges.lock().keep(at(0), challenges.issue(at(0)).unwrap(), greedy.public_key());
+        }
+        assert!(!answer(&challenges, &greedy, at(1), at(1)));
+        assert!(answer(&challenges, &bank, at(1), at(1)));
+        assert!(answer(&challenges, &greedy, at(60_001), at(60_001)), "its room is free again");
     }
 }

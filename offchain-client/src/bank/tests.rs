@@ -7,5 +7,7 @@ mod ledger;
 mod log;
 mod model;
 mod openings;
+mod poison;
 mod settlement;
+mod slow;
 mod world;

@@ -276,7 +276,7 @@ impl From<LedgerError> for CliError {
             }
             LedgerError::Unavailable { .. } => Exit::Unreachable,
             LedgerError::OutcomeUnknown { .. } => Exit::OutcomeUnknown,
-            LedgerError::Violation { .. } => Exit::Mismatch,
+            LedgerError::UnreadableEvent { .. } | LedgerError::Violation { .. } => Exit::Mismatch,
         };
         let number = error.refusal().map(|refusal| refusal.number());
         let error = Self::from_error(exit, error);

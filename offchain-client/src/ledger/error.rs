@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::refusal::Refusal;
 use serde::{Deserialize, Serialize};
+
+use super::EventCheckpoint;
 
 /// A Fabric transaction id: 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +75,16 @@ pub enum LedgerError {
         tx_id: TransactionId,
         /// What was waited for.
         reason: String,
+    },
+    /// An event is not one of the contract's: that of a newer contract, or two peers that lie. Do not act on it.
+    #[error("an event is not the contract's ({what}); check that this program is as new as the contract")]
+    UnreadableEvent {
+        /// Where it stands; a reader that must go on goes on after it.
+        at: EventCheckpoint,
+        /// The channels that it names all the same.
+        channels: Vec<ChannelId>,
+        /// What is wrong with it.
+        what: String,
     },
     /// A peer gave an answer that the contract cannot have given. Do not act on it.
     #[error(

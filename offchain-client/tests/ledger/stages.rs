@@ -101,6 +101,19 @@ async fn a_lost_answer_of_the_orderer_hands_the_same_transaction_in_again() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_may_have_been_ordered_is_asked_for_whatever_the_last_answer_says() {
+    // The first answer is lost on the way; the second says, of its own call, that nothing was passed on.
+    let lost = Status::unavailable("the orderer went away");
+    let denied = Status::permission_denied("the certificate has expired");
+    let submit_answers = VecDeque::from([lost, denied]);
+    let world = world(Script { submit: submit_answers, ..Script::default() });
+    let submitted = submit(&world).await.unwrap();
+    let (proposed, asked_for) = world.peer.seen(|script| (script.proposed.clone(), script.asked_for));
+    assert_eq!((proposed.len(), asked_for), (1, 1));
+    assert_eq!(submitted.tx_id.as_str(), proposed[0]);
+}
+
+#[tokio::test]
 async fn a_commit_that_nobody_tells_of_is_asked_for_again_and_then_unknown() {
     let lost = || Err(Status::deadline_exceeded("no block yet"));
     let world = world(Script { commit: VecDeque::from([lost(), lost(), lost()]), ..Script::default() });
@@ -173,12 +186,17 @@ async fn an_event_that_is_not_the_contract_s_ends_the_stream() {
         event_name: "ChannelOpened".to_owned(),
         payload: payload.as_bytes().to_vec(),
     };
-    let block = ChaincodeEventsResponse { events: vec![event("a", "[]"), event("b", "{}")], block_number: 3 };
+    let channel = "ab".repeat(32);
+    let newer = format!("[{{\"channel_id\":\"{channel}\",\"state\":\"sold\"}}]");
+    let block =
+        ChaincodeEventsResponse { events: vec![event("a", "[]"), event("b", &newer)], block_number: 3 };
     let world = world(Script { events: vec![block], ..Script::default() });
     let mut events = world.ledger.events(EventStart::Block(0)).await.unwrap();
     assert_eq!(events.next().await.unwrap().unwrap().block, 3);
     let error = events.next().await.unwrap().unwrap_err();
-    assert!(matches!(error, LedgerError::Violation { .. }), "{error}");
+    let LedgerError::UnreadableEvent { at, channels, .. } = error else { panic!("{error}") };
+    assert_eq!((at.block, at.tx_id.as_str()), (3, "b"));
+    assert_eq!(channels, [channel.parse().unwrap()]);
     let end = tokio::time::timeout(Duration::from_secs(20), events.next()).await;
     assert!(end.expect("the stream ends").is_none());
 }

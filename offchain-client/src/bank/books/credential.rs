@@ -10,8 +10,8 @@ use sqlx::any::AnyRow;
 use super::entry::next_number;
 use super::{Books, StoreError, Tx, stored_time, text_in, time_in};
 
-/// Most credentials in date that one account can have: enough for one for every opening.
-const MAX_IN_DATE: i64 = 10_000;
+/// Most credentials in date that one account can have: one for every opening of a client that opens often.
+const MAX_IN_DATE: i64 = 2_000;
 
 /// What the books keep of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

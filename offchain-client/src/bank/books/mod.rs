@@ -85,6 +85,22 @@ pub enum StoreError {
     TooLarge,
 }
 
+impl StoreError {
+    /// Whether the database does not answer at present: it restarts, is being written by somebody else for long, or
+    /// the way to it is broken. What was under way has not been committed.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            // PostgreSQL: connection, too many of them, operator intervention. SQLite: busy, locked.
+            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| match code.len() {
+                5 => ["08", "53300", "57P"].iter().any(|class| code.starts_with(class)),
+                _ => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),
+            }),
+            _ => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backend {
     Sqlite,

@@ -1,21 +1,23 @@
 //! The bank's HTTP interface over TLS. Documents: [`super::wire`].
 //!
 //! Whatever a client sends, the server answers with a problem document at worst: bodies, connections, requests
-//! at once and the time of each are bounded, and asking for challenges uses no memory.
+//! at once and the time of each are bounded, and asking for challenges uses no memory. A request counts among those
+//! at once when it is there as a whole: a sender that dawdles keeps nobody out.
 
-mod listener;
+mod newcomers;
 mod problem;
+mod serving;
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, Request, State};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, FromRef, Path, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -30,7 +32,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use self::listener::TlsListener;
+use self::newcomers::Newcomers;
 use self::problem::Failure;
 use super::Bank;
 use super::books::{Account, MAX_LINES, Statement};
@@ -40,13 +42,36 @@ use super::wire::{
     OpeningDocument, Proven, StatementRequest,
 };
 use crate::ledger::Ledger;
+use crate::listener::{Bounds, TlsListener};
 
 /// Largest body that is read; an opening request has about two kilobytes.
 const MAX_BODY: usize = 32 * 1024;
-/// Most requests that are worked on at once; more are told to come back.
-const MAX_REQUESTS: usize = 256;
-/// Longest time for one request.
-const REQUEST_TIME: Duration = Duration::from_secs(20);
+
+/// What clients may hold, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most requests that are worked on at once; more are told to come back.
+    pub requests: usize,
+    /// Longest time for a request's head, and for its body.
+    pub arrival: Duration,
+    /// Longest time for working on one request.
+    pub work: Duration,
+    /// Most accounts that one network opens in a minute.
+    pub new_accounts: u32,
+    /// What connections may hold.
+    pub connections: Bounds,
+}
+
+impl Limits {
+    /// What the bank serves with.
+    pub const DEFAULT: Self = Self {
+        requests: 256,
+        arrival: Duration::from_secs(10),
+        work: Duration::from_secs(20),
+        new_accounts: 60,
+        connections: Bounds::DEFAULT,
+    };
+}
 
 /// Serves until `stop` resolves, then ends what is being answered.
 ///
@@ -59,15 +84,32 @@ pub async fn serve(
     tls: ServerConfig,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let listener = TlsListener::new(listener, tls)?;
-    axum::serve(listener, router(Service { bank, ledger })).with_graceful_shutdown(stop).await
+    serve_within(Limits::DEFAULT, (bank, ledger), (listener, tls), stop).await;
+    Ok(())
 }
+
+/// As [`serve`], within other limits.
+pub(super) async fn serve_within(
+    limits: Limits,
+    (bank, ledger): (Arc<Bank>, Arc<dyn Ledger>),
+    (listener, tls): (TcpListener, ServerConfig),
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    let listener = TlsListener::new(listener, tls, limits.connections);
+    let service = Service { bank, ledger, newcomers: Arc::new(Newcomers::new(limits.new_accounts)) };
+    serving::run(listener, router(service, limits), limits, stop).await;
+}
+
+/// The network from which a request comes.
+#[derive(Clone, Copy, Debug)]
+struct Peer(IpAddr);
 
 /// What handlers work with.
 #[derive(Clone)]
 struct Service {
     bank: Arc<Bank>,
     ledger: Arc<dyn Ledger>,
+    newcomers: Arc<Newcomers>,
 }
 
 impl FromRef<Service> for Arc<Bank> {
@@ -76,7 +118,7 @@ impl FromRef<Service> for Arc<Bank> {
     }
 }
 
-fn router(service: Service) -> Router {
+fn router(service: Service, limits: Limits) -> Router {
     Router::new()
         .route("/v1/info", get(info))
         .route("/v1/challenge", post(issue_challenge))
@@ -88,9 +130,10 @@ fn router(service: Service) -> Router {
         .route("/v1/channels/{id}/fraud-proof", post(fraud_proof))
         .fallback(async || Failure::NotFound)
         .method_not_allowed_fallback(async || Failure::MethodNotAllowed)
+        .layer(from_fn_with_state(limits.work, within_time))
+        .layer(from_fn_with_state(Arc::new(Semaphore::new(limits.requests)), within_number))
+        .layer(from_fn_with_state(limits.arrival, arrived))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(from_fn(within_time))
-        .layer(from_fn_with_state(Arc::new(Semaphore::new(MAX_REQUESTS)), within_number))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             tracing::error!("a request's handler panicked");
             Failure::Unavailable.into_response()
@@ -98,8 +141,22 @@ fn router(service: Service) -> Router {
         .with_state(service)
 }
 
-async fn within_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIME, next.run(request)).await {
+/// Goes on when the body is there.
+async fn arrived(State(time): State<Duration>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let reading = Bytes::from_request(Request::from_parts(head.clone(), body), &());
+    match tokio::time::timeout(time, reading).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(head, bytes.into())).await,
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Failure::TooLarge.into_response()
+        }
+        Ok(Err(_)) => Failure::Body("the body cannot be read".to_owned()).into_response(),
+        Err(_) => Failure::TimedOut.into_response(),
+    }
+}
+
+async fn within_time(State(time): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Failure::TimedOut.into_response(),
     }
@@ -123,13 +180,26 @@ async fn issue_challenge(State(bank): State<Arc<Bank>>) -> Result<Json<Challenge
     Ok(Json(ChallengeDocument { challenge, expires }))
 }
 
-async fn open_account(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Account>, Failure> {
+async fn open_account(
+    State(service): State<Service>,
+    Extension(peer): Extension<Peer>,
+    body: Bytes,
+) -> Result<Json<Account>, Failure> {
+    let Service { bank, newcomers, .. } = service;
     let (proven, _) = prove::<Nothing>(&bank, body)?;
-    let opened = bank.books.open_account(proven.key(), bank.clock.now()).await?;
+    // Whoever has an account may ask as often as it likes: keys cost nothing, rows for ever do.
+    if let Some(known) = bank.books.account(proven.key()).await? {
+        return Ok(Json(known));
+    }
+    let now = bank.clock.now();
+    if !newcomers.let_in(peer.0, now) {
+        return Err(Failure::Busy);
+    }
+    let opened = bank.books.open_account(proven.key(), now).await?;
     Ok(Json(opened.into_account()))
 }
 
-async fn account(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Account>, Failure> {
+async fn account(State(bank): State<Arc<Bank>>, body: Bytes) -> Result<Json<Account>, Failure> {
     let (proven, _) = prove::<Nothing>(&bank, body)?;
     let account = bank.books.account(proven.key()).await?;
     Ok(Json(account.ok_or(Refusal::UnknownAccount)?))
@@ -137,13 +207,13 @@ async fn account(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Accou
 
 async fn issue_credential(
     State(bank): State<Arc<Bank>>,
-    body: Body,
+    body: Bytes,
 ) -> Result<Json<IssuedCredential>, Failure> {
     let (proven, request) = prove::<CredentialRequest>(&bank, body)?;
     Ok(Json(bank.issue_credential(&proven, request.names.as_deref()).await?))
 }
 
-async fn open(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<SignedOpening>, Failure> {
+async fn open(State(bank): State<Arc<Bank>>, body: Bytes) -> Result<Json<SignedOpening>, Failure> {
     let (proven, request) = prove::<OpeningDocument>(&bank, body)?;
     // A task of its own: a client that hangs up does not stop the bank between reserve and log.
     let granting = tokio::spawn(async move { bank.grant(&proven, request.signed).await });
@@ -156,7 +226,7 @@ async fn open(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<SignedOp
     }
 }
 
-async fn statement(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Statement>, Failure> {
+async fn statement(State(bank): State<Arc<Bank>>, body: Bytes) -> Result<Json<Statement>, Failure> {
     let (proven, request) = prove::<StatementRequest>(&bank, body)?;
     let limit = request.limit.unwrap_or(MAX_LINES);
     let statement = bank.books.statement(proven.key(), request.after, limit).await?;
@@ -166,7 +236,7 @@ async fn statement(State(bank): State<Arc<Bank>>, body: Body) -> Result<Json<Sta
 async fn fraud_proof(
     State(service): State<Service>,
     Path(id): Path<String>,
-    body: Body,
+    body: Bytes,
 ) -> Result<Json<FraudAnswer>, Failure> {
     let Service { bank, ledger, .. } = service;
     let (proven, report) = prove::<FraudReport>(&bank, body)?;
@@ -185,15 +255,9 @@ async fn fraud_proof(
     }
 }
 
-/// A body, or why there is none. JSON is JSON whatever media type the sender calls it.
-type Body = Result<Bytes, BytesRejection>;
-
-/// Reads the document and checks that its sender owns the account's key [Spec §3].
-fn prove<T: DeserializeOwned>(bank: &Bank, body: Body) -> Result<(ProvenAccount, T), Failure> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge,
-        _ => Failure::Body("the body cannot be read".to_owned()),
-    })?;
+/// Reads the document and checks that its sender owns the account's key [Spec §3]. JSON is JSON whatever media type
+/// the sender calls it.
+fn prove<T: DeserializeOwned>(bank: &Bank, body: Bytes) -> Result<(ProvenAccount, T), Failure> {
     let document: Proven<T> = serde_json::from_slice(&body)
         .map_err(|error| Failure::Body(format!("the body is not the document: {error}")))?;
     let now = bank.clock.now();

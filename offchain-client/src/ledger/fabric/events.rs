@@ -2,10 +2,11 @@
 
 use futures::stream::{self, Stream, StreamExt as _};
 use hlf_gateway::{Backoff, ChaincodeEvent, Checkpoint, Network};
+use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::ChannelChange;
 
 use super::answer;
-use crate::ledger::{EventStart, LedgerError, LedgerEvent, TransactionId};
+use crate::ledger::{EventCheckpoint, EventStart, LedgerError, LedgerEvent, TransactionId};
 
 /// Follows the events. An interruption is handed out and the stream goes on after the last event, on the next peer of the
 /// organisation if the one is gone; anything else ends it.
@@ -37,14 +38,20 @@ pub(super) fn follow(
 }
 
 fn decode(event: ChaincodeEvent) -> Result<LedgerEvent, LedgerError> {
-    let changes: Vec<ChannelChange> =
-        serde_json::from_slice(&event.payload).map_err(|error| LedgerError::Violation {
-            what: format!("event {} of transaction {}: {error}", event.name, event.transaction_id),
-        })?;
-    Ok(LedgerEvent {
-        block: event.block_number,
-        tx_id: TransactionId::new(event.transaction_id.as_str()),
-        name: event.name,
-        changes,
-    })
+    let (block, tx_id) = (event.block_number, TransactionId::new(event.transaction_id.as_str()));
+    match serde_json::from_slice::<Vec<ChannelChange>>(&event.payload) {
+        Ok(changes) => Ok(LedgerEvent { block, tx_id, name: event.name, changes }),
+        Err(error) => Err(LedgerError::UnreadableEvent {
+            what: format!("event {} of transaction {tx_id}: {error}", event.name),
+            at: EventCheckpoint { block, tx_id },
+            channels: channels_in(&event.payload),
+        }),
+    }
+}
+
+/// The channels of an event whose changes cannot be read, as far as they can.
+fn channels_in(payload: &[u8]) -> Vec<ChannelId> {
+    let changes: Vec<serde_json::Value> = serde_json::from_slice(payload).unwrap_or_default();
+    let channel = |change: &serde_json::Value| change.get("channel_id")?.as_str()?.parse().ok();
+    changes.iter().filter_map(channel).collect()
 }

@@ -101,14 +101,17 @@ impl FabricLedger {
     /// Hands the transaction to the orderers until one has surely got it, or surely not.
     async fn hand_in(&self, transaction: &Transaction) -> Result<(), Failure> {
         let mut attempt = 1;
+        let mut may_be_ordered = false;
         loop {
             let error = match transaction.submit().await {
                 Ok(_commit) => return Ok(()),
                 Err(error) => error,
             };
+            // A later answer speaks of a later call: it takes nothing back.
+            may_be_ordered |= error.outcome_unknown();
             if error.retry() != Retry::SameTransaction || attempt == HAND_INS {
                 // What became of it can still be asked.
-                return if error.outcome_unknown() {
+                return if may_be_ordered {
                     Ok(())
                 } else {
                     Err(Failure::Final(answer::of_submit(&error, &self.organization)))

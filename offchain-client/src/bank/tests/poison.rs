@@ -1,0 +1,106 @@
+//! Events that the own peer does not bear out: a peer that is behind, and a lie that must not stop everybody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lockstep_protocol::hash::{ChannelId, IdentityRoot};
+use lockstep_protocol::ledger::ChannelChange;
+use tokio_util::sync::CancellationToken;
+
+use super::world::{Granted, World};
+use crate::bank::settling::{self, Patience, SettleError};
+use crate::ledger::{EventCheckpoint, Ledger, TransactionId};
+
+const CLIENT: u8 = 1;
+const VENDOR: u8 = 2;
+const HASTY: Patience = Patience { pause: (Duration::from_millis(1), Duration::from_millis(1)), looks: 3 };
+
+async fn world() -> (World, IdentityRoot) {
+    let world = World::new().await;
+    let identity = world.join(CLIENT).await;
+    world.join(VENDOR).await;
+    world.deposit(CLIENT, 10_000, "cash").await;
+    (world, identity)
+}
+
+async fn opened(world: &World, identity: IdentityRoot, serial: u8) -> Granted {
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), serial).await.unwrap();
+    world.see(&world.open(&granted).unwrap().unwrap()).await;
+    granted
+}
+
+/// Lets the bank follow the ledger until its checkpoint is at `until`.
+async fn follow(world: &World, until: &EventCheckpoint) {
+    let stop = CancellationToken::new();
+    let ledger = Arc::clone(&world.ledger) as Arc<dyn Ledger>;
+    let running = tokio::spawn(settling::run_with(
+        Arc::clone(&world.bank),
+        ledger,
+        HASTY,
+        stop.clone().cancelled_owned(),
+    ));
+    let seen = async {
+        while world.bank.books().checkpoint().await.unwrap().as_ref() != Some(until) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), seen).await.expect("the event is passed");
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_that_is_behind_raises_no_alarm_and_the_event_is_posted_when_it_has_caught_up() {
+    let (world, identity) = world().await;
+    let granted = opened(&world, identity, 1).await;
+    let behind = world.ledger.record(granted.id()).unwrap();
+    let close = world.close_by_release(&granted, 7).unwrap().unwrap();
+    let ahead = world.ledger.record(granted.id()).unwrap();
+    world.ledger.write(behind, close.changes[0]);
+    let error = world.bank.settle(world.ledger.as_ref(), &close).await.unwrap_err();
+    assert!(matches!(error, SettleError::NotReached { .. }), "{error}");
+    assert!(world.bank.books().alarms().await.unwrap().is_empty());
+    world.ledger.write(ahead, close.changes[0]);
+    assert_eq!(world.see(&close).await.posted, 1);
+    assert_eq!(world.account(VENDOR).await.balance.as_micros(), 700);
+}
+
+#[tokio::test]
+async fn an_event_without_a_record_stops_its_own_channel_alone() {
+    let (world, identity) = world().await;
+    let granted = opened(&world, identity, 1).await;
+    let record = world.ledger.record(granted.id()).unwrap();
+    let invented = ChannelId::from_bytes([0xee; 32]);
+    let change = ChannelChange { channel_id: invented, ..record.change().unwrap() };
+    world.ledger.write(record, change);
+    let close = world.close_by_release(&granted, 7).unwrap().unwrap();
+    follow(&world, &close.checkpoint()).await;
+    assert_eq!(world.account(VENDOR).await.balance.as_micros(), 700);
+    let alarms = world.bank.books().alarms().await.unwrap();
+    assert_eq!(alarms.iter().map(|alarm| alarm.channel).collect::<Vec<_>>(), [invented]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_never_borne_out_stops_its_own_channel_alone() {
+    let (world, identity) = world().await;
+    let (lied_about, other) = (opened(&world, identity, 1).await, opened(&world, identity, 2).await);
+    let open = world.ledger.record(lied_about.id()).unwrap();
+    let close = world.close_by_release(&lied_about, 7).unwrap().unwrap();
+    world.ledger.write(open, close.changes[0]);
+    let honest = world.close_by_release(&other, 5).unwrap().unwrap();
+    follow(&world, &honest.checkpoint()).await;
+    assert_eq!(world.account(VENDOR).await.balance.as_micros(), 500);
+    let halted = world.bank.books().channel(&lied_about.id()).await.unwrap().unwrap().halted;
+    assert!(halted, "an operator must look");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_passed_over_with_an_alarm_for_the_channels_that_it_names() {
+    let (world, identity) = world().await;
+    let granted = opened(&world, identity, 1).await;
+    let at = EventCheckpoint { block: 77, tx_id: TransactionId::new("7".repeat(64)) };
+    let applied = world.bank.pass_over(&at, &[granted.id()], "a state of tomorrow").await.unwrap();
+    assert_eq!(applied.alarms, 1);
+    assert_eq!(world.bank.books().checkpoint().await.unwrap(), Some(at));
+    assert_eq!(world.bank.books().alarms().await.unwrap()[0].channel, granted.id());
+}
