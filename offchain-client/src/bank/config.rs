@@ -1,5 +1,7 @@
 //! The bank's configuration file.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,10 +61,45 @@ impl BankConfig {
         }
     }
 
+    /// Whether one loss, or one restore, takes both the books and the log that is there to make up for it.
+    pub fn log_lies_with_books(&self, home: &Home) -> bool {
+        let canonical = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let log = home.path(&self.opening_log);
+        let log = log.parent().map(canonical);
+        log.is_some() && log == sqlite_folder(&self.database_url(home)).as_deref().map(canonical)
+    }
+
     /// The address of the books' database.
     pub fn database_url(&self, home: &Home) -> String {
         if self.database.is_empty() { sqlite_url(&home.path(BOOKS_FILE)) } else { self.database.clone() }
     }
+}
+
+/// The folder of an SQLite database; `None` for a database on a server.
+fn sqlite_folder(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let decoded = percent_decoded(path);
+    Path::new(&decoded).parent().map(Path::to_owned)
+}
+
+fn percent_decoded(text: &str) -> OsString {
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| hex::decode(digits).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    OsString::from_vec(bytes)
 }
 
 /// The address of an SQLite file, made if there is none.
@@ -101,6 +138,8 @@ pub struct ConfigText<'a> {
     pub max_life: Duration,
     /// The books' address, or ''.
     pub database: &'a str,
+    /// The log of openings, absolute or in the home folder.
+    pub opening_log: &'a Path,
 }
 
 impl ConfigText<'_> {
@@ -128,8 +167,9 @@ impl ConfigText<'_> {
              keeper_period = \"5s\"\n\n\
              # The books: sqlite://FILE or postgres://USER@HOST/NAME; empty: books.db in this folder.\n\
              database = {}\n\
-             # Every opening that was signed. Keep it where a restore of the books does not reach it.\n\
-             opening_log = \"openings.jsonl\"\n",
+             # Every opening that was signed. Keep it on another disk than the books, outside their backup: after a\n\
+             # restore it tells what was signed since.\n\
+             opening_log = {}\n",
             text(&self.profile.to_string_lossy()),
             text(self.organization),
             self.bank_key,
@@ -138,6 +178,7 @@ impl ConfigText<'_> {
             time(self.max_drift),
             time(self.max_life),
             text(self.database),
+            text(&self.opening_log.to_string_lossy()),
         )
     }
 }
@@ -174,6 +215,7 @@ mod tests {
             max_drift: Duration::from_secs(30),
             max_life: Duration::from_secs(7 * 24 * 3600),
             database: "",
+            opening_log: Path::new("openings.jsonl"),
         };
         let config: BankConfig = toml::from_str(&text.to_toml()).unwrap();
         assert_eq!(config.profile, Path::new("/net/\"odd\" name/profile.toml"));
@@ -181,6 +223,33 @@ mod tests {
         assert_eq!(config.max_life, Duration::from_secs(7 * 24 * 3600));
         assert_eq!(config.organization.as_str(), "BankMSP");
         assert_eq!(config.keeper_period, keeper::PERIOD);
+    }
+
+    #[test]
+    fn a_log_beside_the_books_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::create(&folder.path().join("a bank")).unwrap();
+        let other = folder.path().join("log/openings.jsonl");
+        for (database, log, beside) in [
+            ("", Path::new("openings.jsonl"), true),
+            ("", &other, false),
+            ("postgres://bank@localhost/books", Path::new("openings.jsonl"), false),
+            (&sqlite_url(&home.path("other.db")), Path::new("openings.jsonl"), true),
+        ] {
+            let text = ConfigText {
+                profile: Path::new("p"),
+                organization: "BankMSP",
+                bank_key: *SecretKey::from_bytes(&[7; 32]).unwrap().public_key(),
+                ledger: LedgerId::from_bytes([9; 32]),
+                listen: "127.0.0.1:0",
+                max_drift: Duration::from_secs(30),
+                max_life: Duration::from_secs(60),
+                database,
+                opening_log: log,
+            };
+            let config: BankConfig = toml::from_str(&text.to_toml()).unwrap();
+            assert_eq!(config.log_lies_with_books(&home), beside, "{database} {}", log.display());
+        }
     }
 
     #[test]

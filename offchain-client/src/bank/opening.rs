@@ -1,11 +1,14 @@
 //! Granting an opening: reserve, sign, log, answer, in that order [Spec §4].
 
+use std::collections::BTreeSet;
+
 use lockstep_protocol::account::ProvenAccount;
+use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::opening::{SignedOpening, SignedRequest};
 use lockstep_protocol::refusal::Refusal;
 
 use super::Bank;
-use super::books::{Limits, ReserveError, StoreError};
+use super::books::{Limits, NewChannel, ReserveError, StoreError};
 use super::opening_log::OpeningLogError;
 
 /// Why an opening is not handed out. Asking the same again is always safe.
@@ -52,7 +55,9 @@ impl Bank {
     }
 
     /// After a start: puts into the log what a crash kept out of it, and into the books what a restore has
-    /// taken out of them. The answer is how many openings came back into the books.
+    /// taken out of them. The answer is how many openings came back into the books. What comes back is checked: the
+    /// log is a file, and whoever writes a line into it spends a client's money. A log that lacks what it had is not
+    /// used: it may lack what the books have lost too.
     ///
     /// # Errors
     /// Log or books cannot be used; the bank must not serve then.
@@ -67,16 +72,54 @@ impl Bank {
                 self.books.set_logged(&channel.opening.opening().channel_id()).await?;
             }
         }
-        let mut restored = 0;
+        let (mut restored, mut in_log) = (0, BTreeSet::new());
         for channel in self.log.read()? {
             let channel = channel?;
+            let id = channel.opening.opening().channel_id();
+            in_log.insert(id);
             // Asked without the write lock: a log of years is read at every start.
-            let known = self.books.channel(&channel.opening.opening().channel_id()).await?.is_some();
-            if !known && self.books.restore(&channel, self.clock.now()).await? {
+            if self.books.channel(&id).await?.is_some() {
+                continue;
+            }
+            self.check_logged(&channel)
+                .map_err(|refusal| ReconcileError::NotOurs { channel: id, refusal })?;
+            if self.books.restore(&channel, self.clock.now()).await? {
                 restored += 1;
             }
         }
-        Ok(restored)
+        let mut after = None;
+        loop {
+            let page = self.books.logged(after.as_ref()).await?;
+            if let Some(lost) = page.iter().find(|id| !in_log.contains(id)) {
+                return Err(ReconcileError::NotInLog(*lost));
+            }
+            match page.last() {
+                Some(last) => after = Some(*last),
+                None => return Ok(restored),
+            }
+        }
+    }
+
+    /// Whether a line of the log is a request of its account and this bank's answer to it.
+    fn check_logged(&self, channel: &NewChannel) -> Result<(), Refusal> {
+        let (request, opening) = (channel.request.clone(), &channel.opening);
+        let terms = opening.opening().terms();
+        if terms.bank_key != *self.key() {
+            return Err(Refusal::OtherBank);
+        }
+        if terms.ledger != self.ledger {
+            return Err(Refusal::OtherLedger);
+        }
+        opening.check_signature()?;
+        request.verify(self.key(), &self.ledger)?;
+        let asked = channel.request.request();
+        if (asked.nonce, asked.payment_key, asked.token_root)
+            == (terms.nonce, terms.client_key, terms.token_root)
+        {
+            Ok(())
+        } else {
+            Err(Refusal::UnknownRequest)
+        }
     }
 }
 
@@ -84,6 +127,20 @@ impl Bank {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReconcileError {
+    /// The log holds what this bank has not signed for a request on this ledger.
+    #[error("the log of openings has channel {channel}, which is not this bank's answer to a request")]
+    NotOurs {
+        /// The channel.
+        channel: ChannelId,
+        /// What is wrong with it.
+        #[source]
+        refusal: Refusal,
+    },
+    /// The log lacks an opening that stood in it: it is another file, or an older copy.
+    #[error(
+        "the log of openings lacks channel {0}, which stood in it: this is another log, or an older copy"
+    )]
+    NotInLog(ChannelId),
     /// The books fail.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -19,7 +19,15 @@ const MAX_LINE: u64 = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct OpeningLog {
     path: Arc<Path>,
-    file: Arc<Mutex<File>>,
+    file: Arc<Mutex<Appending>>,
+}
+
+#[derive(Debug)]
+struct Appending {
+    file: File,
+    /// Whether the file may end with a piece of a line that could not be taken back: a line after it would be lost
+    /// with it.
+    torn: bool,
 }
 
 /// Why the log cannot be used.
@@ -33,6 +41,12 @@ pub enum OpeningLogError {
         path: PathBuf,
         /// What the system answered.
         source: io::Error,
+    },
+    /// An earlier line could be neither written nor taken back; the bank starts again when there is room.
+    #[error("the log of openings {} ends with a piece of a line; make room and start the bank again", path.display())]
+    Torn {
+        /// The log.
+        path: PathBuf,
     },
     /// A line is not an opening.
     #[error("line {line} of the log of openings {} is damaged", path.display())]
@@ -59,13 +73,14 @@ impl OpeningLog {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         }
-        Ok(Self { path: path.into(), file: Arc::new(Mutex::new(file)) })
+        Ok(Self { path: path.into(), file: Arc::new(Mutex::new(Appending { file, torn: false })) })
     }
 
     /// A log on which every write fails.
     #[cfg(test)]
     pub(super) fn open_read_only(path: &Path) -> Self {
-        Self { path: path.into(), file: Arc::new(Mutex::new(File::open(path).unwrap())) }
+        let file = File::open(path).unwrap();
+        Self { path: path.into(), file: Arc::new(Mutex::new(Appending { file, torn: false })) }
     }
 
     /// Appends an opening; when this returns it is on the disk.
@@ -79,11 +94,11 @@ impl OpeningLog {
         let file = Arc::clone(&self.file);
         let write = move || {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            append_whole(&mut file, &line)
+            if file.torn { None } else { Some(file.append(&line)) }
         };
         let written =
             tokio::task::spawn_blocking(write).await.map_err(|error| failed(io::Error::other(error)))?;
-        written.map_err(failed)
+        written.ok_or_else(|| OpeningLogError::Torn { path: self.path.to_path_buf() })?.map_err(failed)
     }
 
     /// Reads the log from its start.
@@ -122,14 +137,17 @@ impl Iterator for OpeningLogReader {
     }
 }
 
-/// A write that fails half-way (a full disk) is taken back, so that the next line does not join its rest.
-fn append_whole(file: &mut File, line: &[u8]) -> io::Result<()> {
-    let before = file.metadata()?.len();
-    let written = file.write_all(line).and_then(|()| file.sync_all());
-    if written.is_err() {
-        file.set_len(before)?;
+impl Appending {
+    /// A write that fails half-way (a full disk) is taken back, so that the next line does not join its rest.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        let before = self.file.metadata()?.len();
+        let written = self.file.write_all(line).and_then(|()| self.file.sync_all());
+        if written.is_err() {
+            let taken_back = self.file.set_len(before).and_then(|()| self.file.sync_all());
+            self.torn = taken_back.is_err();
+        }
+        written
     }
-    written
 }
 
 fn end_of_last_line(file: &mut File) -> io::Result<u64> {

@@ -10,14 +10,14 @@ mod serve;
 use clap::{Args, Subcommand};
 use lockstep_protocol::key::{PublicKey, SecretKey};
 
-use super::{CliError, Exit, HomeArgs, Output, PassphraseArgs};
+use super::{CliError, Exit, HomeArgs, Output};
 use crate::bank::books::{ApplyError, Books, StoreError};
 use crate::bank::config::{BankConfig, KEY_FILE};
 use crate::bank::opening::ReconcileError;
 use crate::bank::opening_log::OpeningLogError;
 use crate::bank::settling::SettlingError;
 use crate::home::Home;
-use crate::keystore;
+use crate::keystore::{self, Passphrase};
 
 /// What a bank can do.
 #[derive(Debug, Subcommand)]
@@ -112,10 +112,18 @@ async fn open_books(home: &Home, config: &BankConfig) -> Result<Books, CliError>
     Ok(books)
 }
 
+/// Told where one loss takes the books and the log that is there to make up for it.
+const LOG_WITH_BOOKS: &str = "The log of openings lies beside the books: a restore or a loss of that folder takes both. Set \
+`opening_log` in config.toml to a file on another disk.";
+
 /// The bank's secret key, which must be the one that the configuration names.
-fn secret_key(home: &Home, config: &BankConfig, passphrase: &PassphraseArgs) -> Result<SecretKey, CliError> {
+fn secret_key(
+    home: &Home,
+    config: &BankConfig,
+    passphrase: Option<&Passphrase>,
+) -> Result<SecretKey, CliError> {
     let path = home.path(KEY_FILE);
-    let der = keystore::load_pkcs8(&path, passphrase.to_open()?.as_ref())?;
+    let der = keystore::load_pkcs8(&path, passphrase)?;
     let other = || CliError::new(Exit::Setup, format!("{} is not the key of this bank", path.display()));
     let key = SecretKey::from_pkcs8_der(&der).map_err(|_| other())?;
     if *key.public_key() == config.bank_key { Ok(key) } else { Err(other()) }
@@ -167,6 +175,7 @@ impl From<OpeningLogError> for CliError {
     fn from(error: OpeningLogError) -> Self {
         let exit = match &error {
             OpeningLogError::Io { source, .. } => Exit::of_io(source),
+            OpeningLogError::Torn { .. } => Exit::Storage,
             OpeningLogError::Damaged { .. } => Exit::Mismatch,
         };
         Self::from_error(exit, error)
@@ -178,6 +187,11 @@ impl From<ReconcileError> for CliError {
         match error {
             ReconcileError::Store(error) => error.into(),
             ReconcileError::Log(error) => error.into(),
+            lost @ ReconcileError::NotInLog(_) => Self::from_error(Exit::Mismatch, lost).with_hint(
+                "put the right log into place; if it is lost for good and the books are not a restored copy, \
+                 start with --rewrite-log",
+            ),
+            foreign @ ReconcileError::NotOurs { .. } => Self::from_error(Exit::Mismatch, foreign),
         }
     }
 }

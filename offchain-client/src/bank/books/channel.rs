@@ -113,10 +113,12 @@ impl Books {
         let opening = request.opening(approval, limits.drift)?;
         let channel = NewChannel { request: request.as_signed().clone(), opening: sign(opening) };
         let payer = request.request().account_key.to_string();
-        enter(&mut tx, &channel, &payer, now).await.map_err(|error| match error {
-            PostError::Store(error) => ReserveError::Store(error),
-            PostError::Insufficient { .. } => ReserveError::Refused(Refusal::InsufficientFunds),
-        })?;
+        enter(&mut tx, &channel, request.digest().to_string(), &payer, now).await.map_err(
+            |error| match error {
+                PostError::Store(error) => ReserveError::Store(error),
+                PostError::Insufficient { .. } => ReserveError::Refused(Refusal::InsufficientFunds),
+            },
+        )?;
         tx.commit().await?;
         Ok(Granted { channel, already_done: false, logged: false })
     }
@@ -139,7 +141,13 @@ impl Books {
         let total = channel.opening.opening().terms().total;
         let can_pay = holder.is_some_and(|holder| holder.balance >= total);
         let payer = if can_pay { key.to_string() } else { SUSPENSE.to_owned() };
-        match enter(&mut tx, channel, &payer, now).await {
+        // A request that was answered twice, the first answer lost with the books, has its digest taken.
+        let mut digest = channel.request.request().digest().to_string();
+        let taken = sqlx::query("SELECT 1 FROM channels WHERE request = $1").bind(&digest);
+        if taken.fetch_optional(&mut *tx).await?.is_some() {
+            digest = id.to_string();
+        }
+        match enter(&mut tx, channel, digest, &payer, now).await {
             Ok(()) => {}
             Err(PostError::Store(error)) => return Err(error),
             Err(PostError::Insufficient { .. }) => return Err(damaged("balance", key)),
@@ -171,6 +179,28 @@ impl Books {
     pub async fn set_logged(&self, id: &ChannelId) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         mark_logged(&mut tx, id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Up to a thousand openings that are known to stand in the log, those after `after`, in order.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn logged(&self, after: Option<&ChannelId>) -> Result<Vec<ChannelId>, StoreError> {
+        let select = "SELECT channel FROM channels WHERE logged = 1 AND signed_request <> '' AND channel > $1 \
+                      ORDER BY channel LIMIT 1000";
+        let after = after.map_or_else(String::new, ToString::to_string);
+        let rows = sqlx::query(select).bind(after).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| text_in(row, "channel")).collect()
+    }
+
+    /// Forgets what stands in the log, so that all of it is written again.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn forget_log(&self) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        sqlx::query("UPDATE channels SET logged = 0 WHERE signed_request <> ''").execute(&mut *tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -244,8 +274,14 @@ async fn refuse_reuse(tx: &mut Tx, request: &VerifiedRequest) -> Result<(), Rese
 }
 
 /// Sets F aside in `payer`'s account and keeps the opening.
-async fn enter(tx: &mut Tx, channel: &NewChannel, payer: &str, now: Timestamp) -> Result<(), PostError> {
-    let request = (channel.request.request().digest().to_string(), json("signed_request", &channel.request)?);
+async fn enter(
+    tx: &mut Tx,
+    channel: &NewChannel,
+    digest: String,
+    payer: &str,
+    now: Timestamp,
+) -> Result<(), PostError> {
+    let request = (digest, json("signed_request", &channel.request)?);
     insert(tx, &channel.opening, payer, request, now).await?;
     let opening = channel.opening.opening();
     set_aside(tx, payer, Cause::Reserve, &opening.channel_id(), opening.terms().total, now).await

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use lockstep_protocol::amount::Amount;
+use lockstep_protocol::opening::{Opening, SignedOpening};
 
-use super::world::{World, proven, secret};
-use crate::bank::opening::OpeningError;
+use super::world::{World, bank_secret, proven, secret};
+use crate::bank::books::NewChannel;
+use crate::bank::opening::{OpeningError, ReconcileError};
 use crate::bank::opening_log::{OpeningLog, OpeningLogError};
 
 const CLIENT: u8 = 1;
@@ -116,4 +118,83 @@ async fn where_the_restored_account_lacks_the_money_suspense_pays_and_an_alarm_s
     assert_eq!(world.bank.books().channel(&granted.id()).await.unwrap().unwrap().account, None);
     assert_eq!(world.account(CLIENT).await.balance, Amount::from_micros(1_000));
     assert!(world.bank.books().account(secret(VENDOR).public_key()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_log_that_has_lost_a_line_is_not_used_until_it_is_written_again() {
+    let (world, identity) = world().await;
+    world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    let granted = world.grant((CLIENT, identity), VENDOR, (1, 60), 2).await.unwrap();
+    let path = world.folder.path().join("openings.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
+    let error = world.bank.reconcile_openings().await.unwrap_err();
+    assert!(matches!(error, ReconcileError::NotInLog(id) if id == granted.id()), "{error}");
+    world.bank.books().forget_log().await.unwrap();
+    assert_eq!(world.bank.reconcile_openings().await.unwrap(), 0);
+    assert_eq!(OpeningLog::open(&path).unwrap().read().unwrap().count(), 3);
+}
+
+/// Books as they were before anything was granted, and what was granted since.
+async fn restored(lines: impl FnOnce(&World, NewChannel) -> Vec<NewChannel>) -> World {
+    let (mut world, identity) = world().await;
+    let (books, log) = (world.folder.path().join("books.db"), world.folder.path().join("openings.jsonl"));
+    world.bank.books().close().await;
+    let backup = std::fs::read(&books).unwrap();
+    world.restart().await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
+    world.bank.books().close().await;
+    std::fs::write(&books, &backup).unwrap();
+    std::fs::write(&log, "").unwrap();
+    world.restart().await;
+    let channel = NewChannel { request: granted.request, opening: granted.opening };
+    let text: Vec<_> =
+        lines(&world, channel).iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+    std::fs::write(&log, text.concat()).unwrap();
+    world
+}
+
+#[tokio::test]
+async fn a_line_that_the_bank_did_not_sign_or_nobody_asked_for_spends_no_money() {
+    let forged = restored(|_, line| {
+        let opening = SignedOpening::sign(line.opening.opening().clone(), &secret(9));
+        vec![NewChannel { opening, ..line }]
+    })
+    .await;
+    let unasked = restored(|world, line| {
+        let credential = line.request.request().client_identity;
+        let (request, _, _) = world.request((CLIENT, credential), VENDOR, (10, 60), 7);
+        vec![NewChannel { request, ..line }]
+    })
+    .await;
+    for world in [forged, unasked] {
+        let error = world.bank.reconcile_openings().await.unwrap_err();
+        assert!(matches!(error, ReconcileError::NotOurs { .. }), "{error}");
+        assert_eq!(world.account(CLIENT).await.reserved, Amount::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_was_answered_twice_comes_back_twice() {
+    let world = restored(|_, line| {
+        let mut terms = line.opening.opening().terms().clone();
+        terms.opened = terms.opened.checked_add(std::time::Duration::from_secs(1)).unwrap();
+        let second = SignedOpening::sign(Opening::new(terms), &bank_secret());
+        vec![line.clone(), NewChannel { opening: second, ..line }]
+    })
+    .await;
+    assert_eq!(world.bank.reconcile_openings().await.unwrap(), 2);
+    assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(600));
+    assert!(world.bank.books().audit().await.unwrap().adds_up());
+}
+
+#[tokio::test]
+async fn a_log_whose_torn_line_cannot_be_taken_back_takes_no_other() {
+    let (world, identity) = world().await;
+    world.grant((CLIENT, identity), VENDOR, (1, 60), 1).await.unwrap();
+    let path = world.folder.path().join("openings.jsonl");
+    let line = OpeningLog::open(&path).unwrap().read().unwrap().next().unwrap().unwrap();
+    let log = OpeningLog::open_read_only(&path);
+    assert!(matches!(log.append(&line).await, Err(OpeningLogError::Io { .. })));
+    assert!(matches!(log.append(&line).await, Err(OpeningLogError::Torn { .. })));
 }

@@ -18,6 +18,8 @@ use crate::ledger::profile::Profile;
 use crate::party::Span;
 use crate::tls;
 
+/// In the home folder.
+const DEFAULT_LOG: &str = "openings.jsonl";
 const SEVEN_DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Flags of `bank init`.
@@ -43,6 +45,9 @@ pub struct Init {
     /// The books: sqlite://FILE or postgres://USER@HOST/NAME (default: a file in the home folder)
     #[arg(long, value_name = "URL", default_value = "", hide_default_value = true)]
     database: String,
+    /// Where to log every opening that is signed: on another disk than the books, outside their backup
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_LOG, hide_default_value = true)]
+    opening_log: PathBuf,
     /// A further name or address for the certificate
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
@@ -73,6 +78,11 @@ impl Init {
             return Err(usage("--max-drift is 1s to 10m".to_owned()));
         }
         let profile_path = absolute(&self.profile)?;
+        let opening_log = if self.opening_log == Path::new(DEFAULT_LOG) {
+            self.opening_log.clone()
+        } else {
+            absolute(&self.opening_log)?
+        };
         let profile = Profile::read(&profile_path)?;
         profile.organization(self.organization.as_str())?;
         let ledger = ledger_id(&profile)?;
@@ -94,6 +104,7 @@ impl Init {
             max_drift: self.max_drift.0,
             max_life: self.max_life.0,
             database: &self.database,
+            opening_log: &opening_log,
         };
         let text = text.to_toml();
         let config: BankConfig =
@@ -119,6 +130,9 @@ impl Init {
         });
         if passphrase.is_none() {
             out.note("The secret keys are not encrypted: no passphrase was given.");
+        }
+        if config.log_lies_with_books(&home) {
+            out.note(super::LOG_WITH_BOOKS);
         }
         out.note("Next: lockstep bank register, then lockstep bank serve.");
         Ok(())

@@ -23,7 +23,7 @@ pub struct Register {
 impl Register {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let (home, config) = self.bank.open()?;
-        let key = secret_key(&home, &config, &self.passphrase)?;
+        let key = secret_key(&home, &config, self.passphrase.to_open()?.as_ref())?;
         let ledger = connect(&home, &config, Caller::Admin)?;
         let command = RegisterBank::sign(&config.ledger, config.organization.clone(), config.max_drift, &key);
         let waiting = out.spinner("registering");

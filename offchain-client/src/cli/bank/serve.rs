@@ -18,6 +18,7 @@ use crate::bank::config::BankConfig;
 use crate::bank::opening_log::OpeningLog;
 use crate::bank::{Bank, http, keeper, settling};
 use crate::home::Home;
+use crate::keystore::Passphrase;
 use crate::ledger::Ledger;
 use crate::ledger::fabric::Caller;
 use crate::party::Clock;
@@ -33,6 +34,9 @@ pub struct Serve {
     bank: BankArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
+    /// Write every opening of the books into the log again: after the log was lost, never after the books were
+    #[arg(long)]
+    rewrite_log: bool,
 }
 
 /// Printed once requests are answered.
@@ -47,8 +51,12 @@ impl Serve {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let (home, config) = self.bank.open()?;
         let _lock = home.lock()?;
-        let (bank, ledger) = self.start(&home, &config).await?;
-        let identity = ServerIdentity::load(&home, self.passphrase.to_open()?.as_ref())?;
+        let passphrase = self.passphrase.to_open()?;
+        let (bank, ledger) = self.start(&home, &config, passphrase.as_ref()).await?;
+        let identity = ServerIdentity::load(&home, passphrase.as_ref())?;
+        if config.log_lies_with_books(&home) {
+            out.note(super::LOG_WITH_BOOKS);
+        }
         let tls = identity.server_config(ALPN_HTTP)?;
         let listener = TcpListener::bind(&config.listen).await.map_err(|error| {
             CliError::new(Exit::Setup, format!("cannot listen on {}: {error}", config.listen))
@@ -80,7 +88,10 @@ impl Serve {
         if tokio::time::timeout(GRACE, rest).await.is_err() {
             tracing::warn!("requests that are still being answered are cut off");
         }
-        bank.books().close().await;
+        // A connection that hangs does not keep the process: what was committed is on the disk.
+        if tokio::time::timeout(GRACE, bank.books().close()).await.is_err() {
+            tracing::warn!("the books' database does not let go");
+        }
         ended
     }
 
@@ -89,12 +100,16 @@ impl Serve {
         &self,
         home: &Home,
         config: &BankConfig,
+        passphrase: Option<&Passphrase>,
     ) -> Result<(Arc<Bank>, Arc<dyn Ledger>), CliError> {
-        let secret = secret_key(home, config, &self.passphrase)?;
+        let secret = secret_key(home, config, passphrase)?;
         let books = open_books(home, config).await?;
         let log = OpeningLog::open(&home.path(&config.opening_log))?;
         let ledger = connect(home, config, Caller::User)?;
         let bank = Bank::new(secret, config.ledger, config.settings(), books, log, Clock::system())?;
+        if self.rewrite_log {
+            bank.books().forget_log().await?;
+        }
         let restored = bank.reconcile_openings().await?;
         if restored > 0 {
             tracing::warn!(restored, "openings came back from the log: the books are older than it");
