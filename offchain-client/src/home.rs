@@ -57,6 +57,9 @@ pub enum HomeError {
     /// `init` was called on a home folder that exists.
     #[error("{} is a home folder already", .0.display())]
     AlreadyInitialised(PathBuf),
+    /// `init` was called on a folder that holds something else.
+    #[error("{} is not empty; a home folder is made for one role alone", .0.display())]
+    NotEmpty(PathBuf),
     /// Another daemon holds the folder.
     #[error("another process is using the home folder {}", .0.display())]
     Locked(PathBuf),
@@ -95,10 +98,13 @@ impl Home {
     /// caller therefore does last.
     ///
     /// # Errors
-    /// It is a home already, or cannot be made.
+    /// It is a home already, holds anything else, or cannot be made.
     pub fn create(root: &Path) -> Result<Self, HomeError> {
         if root.join(CONFIG_FILE).exists() {
             return Err(HomeError::AlreadyInitialised(root.to_owned()));
+        }
+        if !may_become_home(root).map_err(HomeError::io("open", root))? {
+            return Err(HomeError::NotEmpty(root.to_owned()));
         }
         DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(HomeError::io("make", root))?;
         let absolute = root.canonicalize().map_err(HomeError::io("open", root))?;
@@ -212,6 +218,19 @@ pub fn read_small_text(path: &Path) -> Result<String, HomeError> {
     }
 }
 
+/// Whether nothing is there, or an empty folder, or one in which `init` did not come to its end.
+fn may_become_home(root: &Path) -> io::Result<bool> {
+    let mut names = match fs::read_dir(root) {
+        Ok(entries) => entries.map(|entry| entry.map(|entry| entry.file_name())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    match names.next() {
+        None => Ok(true),
+        Some(_) => Ok(root.join(LOCK_FILE).is_file()),
+    }
+}
+
 /// A folder that existed before `init` may be open to others; a home is not.
 fn restrict(root: &Path) -> Result<(), HomeError> {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
@@ -243,6 +262,20 @@ mod tests {
         let opened = Home::open(home.root()).unwrap();
         assert_eq!(opened.config::<Sample>().unwrap(), Sample { answer: 42 });
         assert!(matches!(Home::create(home.root()), Err(HomeError::AlreadyInitialised(_))));
+    }
+
+    #[test]
+    fn a_folder_with_something_else_in_it_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years").unwrap();
+        assert!(matches!(Home::create(folder.path()), Err(HomeError::NotEmpty(_))));
+        assert_eq!(fs::metadata(folder.path()).unwrap().permissions().mode() & 0o777, 0o755);
+        // What an `init` has left that failed half-way is no obstacle to the next one.
+        let begun = Home::create(&folder.path().join("bank")).unwrap();
+        drop(begun.lock().unwrap());
+        begun.write("key", b"k", Access::Private).unwrap();
+        assert!(Home::create(begun.root()).is_ok());
     }
 
     #[test]

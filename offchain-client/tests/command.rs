@@ -90,3 +90,38 @@ fn a_bank_is_made_once_and_audits_at_zero() {
     let error: serde_json::Value = serde_json::from_str(&err).expect("one JSON document");
     assert_eq!(error["error"]["refusal"], 604);
 }
+
+#[test]
+fn wrong_usage_is_json_for_a_script_and_help_is_text_for_everybody() {
+    let (code, out, err) = lockstep(&["bank", "audit", "--json"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    let error: serde_json::Value = serde_json::from_str(&err).expect("one JSON document");
+    assert_eq!(error["error"]["exit"], 2);
+    assert!(error["error"]["message"].as_str().is_some_and(|text| text.contains("--home")), "{err}");
+    let (code, out, _) = lockstep(&["bank", "--json", "--help"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("Usage:"), "{out}");
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_no_success_and_a_reader_that_went_away_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("bank").display().to_string();
+    let profile = profile(folder.path());
+    let init = ["bank", "init", "--home", &home, "--profile", &profile, "--organization", "BankMSP"];
+    assert_eq!(lockstep(&[&init[..], &["--listen", "127.0.0.1:0"]].concat()).0, 0);
+    let audit = |out: std::process::Stdio| {
+        std::process::Command::new(assert_cmd::cargo::cargo_bin("lockstep"))
+            .args(["bank", "audit", "--home", &home])
+            .stdout(out)
+            .output()
+            .expect("the command runs")
+    };
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let full = audit(full.into());
+    assert_eq!(full.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&full.stderr).contains("cannot be printed"));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(audit(writer.into()).status.code(), Some(0));
+}

@@ -10,7 +10,7 @@
 //! | 5 | the outcome is not known: something was sent and no answer came back | look at the state, then repeat |
 //! | 6 | something could not be stored (disk full, no permission); nothing was answered or sent | make room, repeat |
 //! | 7 | something does not add up: an audit, a receipt or a record is wrong | investigate |
-//! | 130 | interrupted | repeat |
+//! | 130 | interrupted by Ctrl-C: the shell's number for a process that the signal ended | repeat |
 
 use std::error::Error;
 use std::fmt;
@@ -40,8 +40,6 @@ pub enum Exit {
     Storage,
     /// 7: an audit, a receipt or a record is wrong.
     Mismatch,
-    /// 130: interrupted.
-    Interrupted,
 }
 
 impl Exit {
@@ -55,7 +53,6 @@ impl Exit {
             Self::OutcomeUnknown => 5,
             Self::Storage => 6,
             Self::Mismatch => 7,
-            Self::Interrupted => 130,
         }
     }
 

@@ -108,7 +108,10 @@ impl PassphraseArgs {
 
 /// Runs the command that the process's arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_understood(&error),
+    };
     let output = Output::from(cli.output);
     start_logging();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -121,13 +124,26 @@ pub fn main() -> ExitCode {
     let done = runtime.block_on(run(cli.role, &output));
     // A blocking task that never ends (a prompt, a slow disk) must not keep a finished command alive.
     runtime.shutdown_background();
-    match done {
+    match done.and_then(|()| output.check()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
             error.exit().into()
         }
     }
+}
+
+/// Help, the version, or wrong usage; the last in JSON for a script that asks for it.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() || !std::env::args_os().any(|argument| argument == "--json") {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    let (what, usage) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = CliError::new(Exit::Usage, words(what.strip_prefix("error: ").unwrap_or(what)));
+    Output::from(OutputArgs::json()).error(&what.with_hint(words(usage)));
+    Exit::Usage.into()
 }
 
 async fn run(role: Role, output: &Output) -> Result<(), CliError> {

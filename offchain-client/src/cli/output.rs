@@ -2,6 +2,7 @@
 //! standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +11,7 @@ use comfy_table::{ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::exit::CliError;
+use super::exit::{CliError, Exit};
 
 /// The flags about output, the same for every verb.
 #[derive(Args, Clone, Debug, Default)]
@@ -23,16 +24,25 @@ pub struct OutputArgs {
     quiet: bool,
 }
 
+impl OutputArgs {
+    /// JSON, whatever else was said.
+    pub(super) fn json() -> Self {
+        Self { json: true, quiet: false }
+    }
+}
+
 /// Where a verb prints to.
 #[derive(Clone, Debug)]
 pub struct Output {
     json: bool,
     quiet: bool,
+    /// Why a result could not be printed, first of all.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 impl From<OutputArgs> for Output {
     fn from(args: OutputArgs) -> Self {
-        Self { json: args.json, quiet: args.quiet }
+        Self { json: args.json, quiet: args.quiet, lost: Arc::default() }
     }
 }
 
@@ -44,20 +54,41 @@ impl Output {
 
     /// Prints one result: `value` as a line of JSON, or the text that `human` makes of it.
     pub fn result<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) {
-        if self.json {
-            match serde_json::to_string(value) {
-                Ok(line) => print_line(&mut io::stdout().lock(), &line),
-                Err(error) => tracing::error!(%error, "a result has no JSON form"),
-            }
+        let printed = if self.json {
+            let line = serde_json::to_string(value).map_err(io::Error::from);
+            line.and_then(|line| print_line(&mut io::stdout().lock(), &line))
         } else {
-            print_line(&mut io::stdout().lock(), &human(value));
+            print_line(&mut io::stdout().lock(), &human(value))
+        };
+        match printed {
+            Ok(()) => {}
+            // A reader that has gone away (`lockstep … | head`) is no error of ours.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                tracing::debug!("the reader of the output has gone away");
+            }
+            // The first one counts.
+            Err(error) => drop(self.lost.set(error)),
+        }
+    }
+
+    /// Fails if a result could not be printed although somebody wants it: a script must not take silence for success.
+    ///
+    /// # Errors
+    /// [`Exit::Storage`]; what the verb did is done.
+    pub fn check(&self) -> Result<(), CliError> {
+        match self.lost.get() {
+            None => Ok(()),
+            Some(error) => {
+                Err(CliError::new(Exit::Storage, format!("the result cannot be printed: {error}"))
+                    .with_hint("what the command does is done; ask for its result again"))
+            }
         }
     }
 
     /// Prints a remark for the person at the terminal on standard error; nothing with `--quiet` or `--json`.
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
-            print_line(&mut io::stderr().lock(), text);
+            say(text);
         }
     }
 
@@ -84,22 +115,20 @@ impl Output {
 
     /// Prints why a verb failed, on standard error.
     pub fn error(&self, error: &CliError) {
-        let mut err = io::stderr().lock();
         if self.json {
             let causes = error.causes();
             let value = serde_json::json!({ "error": {
                 "message": error.to_string(), "refusal": error.refusal(), "hint": error.hint(),
                 "causes": causes, "exit": error.exit().code(),
             }});
-            print_line(&mut err, &value.to_string());
-            return;
+            return say(&value.to_string());
         }
-        print_line(&mut err, &format!("error: {error}"));
+        say(&format!("error: {error}"));
         for cause in error.causes() {
-            print_line(&mut err, &format!("  because: {cause}"));
+            say(&format!("  because: {cause}"));
         }
         if let Some(hint) = error.hint() {
-            print_line(&mut err, &format!("  hint: {hint}"));
+            say(&format!("  hint: {hint}"));
         }
     }
 
@@ -121,9 +150,11 @@ pub fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     table
 }
 
-/// A reader that has gone away (`lockstep … | head`) is no error of ours.
-fn print_line(to: &mut impl Write, text: &str) {
-    if writeln!(to, "{text}").and_then(|()| to.flush()).is_err() {
-        tracing::debug!("the reader of the output has gone away");
-    }
+fn print_line(to: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(to, "{text}").and_then(|()| to.flush())
+}
+
+/// Where standard error cannot be written there is nobody left to tell.
+fn say(text: &str) {
+    print_line(&mut io::stderr().lock(), text).unwrap_or_default();
 }

@@ -217,6 +217,9 @@ pub(super) async fn statement(
     let mut all = bank.statement(&key, 0).await?;
     while let Some(after) = all.next {
         let page = bank.statement(&key, after).await?;
+        if page.next.is_some_and(|next| next <= after) {
+            return Err(CliError::new(Exit::Mismatch, "the bank's statement does not come to an end"));
+        }
         all.account = page.account;
         all.lines.extend(page.lines);
         all.next = page.next;
