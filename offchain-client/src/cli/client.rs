@@ -1,10 +1,12 @@
 //! `lockstep client VERB`.
 
+mod doctor;
 mod init;
 mod look;
 mod open;
 mod pay;
 mod receipts;
+mod refund;
 mod release;
 
 #[cfg(test)]
@@ -40,6 +42,10 @@ pub enum Verb {
     Pay(pay::Pay),
     /// Release the last payment of a channel and wait for its close
     Release(release::Release),
+    /// Take back what is left of an expired channel
+    Refund(refund::Refund),
+    /// Say what state every channel is in, by the journal and by the ledger, and what can be done
+    Doctor(doctor::Doctor),
     /// List the wallet's channels
     Channels(look::Channels),
     /// Verify a transcript: a file, or a channel of this wallet
@@ -62,6 +68,8 @@ impl Verb {
             Self::Open(verb) => verb.run(out).await,
             Self::Pay(verb) => verb.run(out).await,
             Self::Release(verb) => verb.run(out).await,
+            Self::Refund(verb) => verb.run(out).await,
+            Self::Doctor(verb) => verb.run(out).await,
             Self::Channels(verb) => verb.run(out).await,
             Self::Receipts(verb) => verb.run(out).await,
             Self::Statement(args) => party::statement(args, link, out).await,

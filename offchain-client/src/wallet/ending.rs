@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lockstep_protocol::Memo;
 use lockstep_protocol::hash::TxHash;
+use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::opening::SignedOpening;
 use lockstep_protocol::payer;
 use lockstep_protocol::payment::Ack;
@@ -48,6 +49,9 @@ pub struct Ending {
     /// The close on the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
+    /// The state in which the ledger ended it without the vendor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<ChannelState>,
 }
 
 /// A released payment.

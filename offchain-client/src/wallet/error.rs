@@ -1,11 +1,14 @@
 //! Why the wallet did not do what was asked.
 
 use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::payer::{NotPayable, PayError, Poisoned};
+use lockstep_protocol::time::Timestamp;
 use lockstep_protocol::units::Units;
 
 use super::line::LineError;
 use super::memory::MemoryError;
+use super::moment::Moment;
 use crate::ledger::LedgerError;
 use crate::party::DriveError;
 use crate::party::replay::DamagedRow;
@@ -36,6 +39,29 @@ pub enum WalletError {
         "the vendor has accepted no payment on channel {0}, so there is nothing to release; it is refunded when it expires"
     )]
     NothingPaid(ChannelId),
+    /// The time lock has not run out.
+    #[error("channel {channel} can be refunded from {}", Moment(*from))]
+    TooEarly {
+        /// The channel.
+        channel: ChannelId,
+        /// From when, by the client's clock.
+        from: Timestamp,
+    },
+    /// The ledger never had the opening.
+    #[error(
+        "the ledger has no channel {0}, so there is nothing to refund; the bank frees its reserve by itself once the opening can come no more"
+    )]
+    NeverOpened(ChannelId),
+    /// It ended otherwise.
+    #[error(
+        "channel {channel} is {state} on the ledger, so there is no refund; `lockstep client doctor` says what that means"
+    )]
+    Ended {
+        /// The channel.
+        channel: ChannelId,
+        /// Its state.
+        state: ChannelState,
+    },
     /// The vendor asks for the release of another payment than the one that was released before.
     #[error(
         "the vendor asks for the release of another payment than the one that this wallet released; nothing is released"

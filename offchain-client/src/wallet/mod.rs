@@ -9,14 +9,17 @@
 
 mod channel;
 mod config;
+mod doctor;
 mod ending;
 mod error;
 mod line;
 mod machine;
 mod memory;
+mod moment;
 mod pace;
 mod pay;
 mod receipts;
+mod refund;
 mod request;
 mod settle;
 mod signer;
@@ -27,13 +30,16 @@ use std::sync::Arc;
 use lockstep_protocol::wallet_seed::WalletSeed;
 
 pub use self::config::{BadPaymentsConfig, NewWallet, PaymentsConfig, WalletConfig};
+pub use self::doctor::{Finding, NotSeen, Seen};
 pub use self::ending::{Ending, Facts, ReleasedPayment, VendorLink};
 pub use self::error::WalletError;
 pub use self::line::{Line, LineError, terms};
 pub use self::machine::{Machine, PaidBatch, PayError, Stop};
+pub use self::moment::Moment;
 pub use self::pace::{Due, Pace};
 pub use self::pay::{Paid, PayOutcome};
 pub use self::receipts::AuditError;
+pub use self::refund::{Refunded, refundable_from};
 pub use self::request::{AskError, Asked, Wish};
 pub use self::settle::Released;
 pub use self::signer::Order;

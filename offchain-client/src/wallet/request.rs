@@ -40,6 +40,23 @@ pub struct Asked {
     pub memo: Memo,
 }
 
+impl Asked {
+    /// The order behind the request.
+    #[must_use]
+    pub fn wish(&self) -> Wish {
+        let request = self.signed.request();
+        let rest = request.expiry.distance(request.open_by);
+        Wish {
+            vendor: self.vendor.url.clone(),
+            unit_price: request.unit_price,
+            token_count: request.token_count,
+            // The inverse of what `Wish::open_within` leaves of a life.
+            life: rest.saturating_add(rest.min(OPEN_WITHIN)),
+            memo: self.memo.clone(),
+        }
+    }
+}
+
 /// Why there is no opening. What was asked stays written down unless the bank has refused it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -58,6 +58,7 @@ impl Wallet {
             released: Some((&released).into()),
             unlocked: Some(unlocked),
             settled: Some(settled.clone()),
+            ended: None,
         };
         let (stored, _) = self.stored(channel).await?;
         if stored.phase == Phase::Released {
@@ -115,6 +116,10 @@ impl Wallet {
         facts: &Facts,
     ) -> Result<(Line, payer::Released), WalletError> {
         let ending: Ending = replay::decode_note(&stored.ending)?;
+        if ending.ended.is_some() {
+            let (channel, phase) = (stored.channel, stored.phase);
+            return Err(WalletError::Phase { channel, phase, verb: "releasing" });
+        }
         let released: payer::Released = ending.released.ok_or(replay::DamagedRow)?.into();
         let (line, welcome) = self.connect(facts, stored.channel).await?;
         let head: Head = replay::decode_head(&stored.head)?;

@@ -3,6 +3,7 @@
 
 mod claims;
 mod crash;
+mod endings;
 mod happy;
 mod ledger;
 mod opening;

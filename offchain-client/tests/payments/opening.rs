@@ -115,6 +115,7 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_bytes_and_reserved_once(
 
     let wallet = world.wallet().await;
     assert_eq!(wallet.asked().unwrap().as_ref(), Some(&asked));
+    assert_eq!(asked.wish(), wish(&world));
     let other = wallet.request(self::asked(&world), async |signed| Ok(bank.answer(signed))).await;
     assert!(matches!(other, Err(AskError::Waiting(_))), "a second reserve beside the first: {other:?}");
     let channel = wallet.take_up(async |signed| Ok(bank.answer(signed))).await.unwrap().unwrap();

@@ -30,6 +30,7 @@ async fn what_signs_is_refused_while_another_process_has_the_wallet() {
         ),
         format!("client pay {channel} --home {root}"),
         format!("client release {channel} --home {root}"),
+        format!("client refund {channel} --home {root}"),
     ];
     let held = home.lock().unwrap();
     for line in &lines {
