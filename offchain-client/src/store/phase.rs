@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// wallet:  Granted ─► Open ─► Released ─► Closed        Open ─► Stopped (the vendor's journal differs: never again)
+///          any of them ─► Closed (refunded)
 /// vendor:  Open ─► Closing ─► Released ─► Unlocked ─► Closed      Open ─► Released (the client released unasked)
 ///                                  Released ─► Disputed ─► Closed (a lock does not open)
 ///          Open, Closing, Unlocked, Disputed ─► Claiming ─► Closed (by token)
