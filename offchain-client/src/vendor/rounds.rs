@@ -109,7 +109,7 @@ impl Rounds {
     async fn wait_for_releases(&mut self) -> Result<(), JournalError> {
         let mut waiting = HashMap::new();
         for stored in in_phase(&self.shared, Phase::Closing).await? {
-            let since = *self.waiting.get(&stored.channel).unwrap_or(&Instant::now());
+            let since = self.waiting.get(&stored.channel).copied().unwrap_or_else(Instant::now);
             if since.elapsed() < self.shared.rules.release_wait && self.can_be_released(&stored) {
                 self.shared.seats.ask_to_close(stored.channel);
                 waiting.insert(stored.channel, since);
