@@ -71,6 +71,19 @@ impl World {
     /// # Errors
     /// If any program fails.
     pub fn found(context: &Context, dollars: &str) -> Result<Self, Failure> {
+        Self::found_with(context, dollars, &[], &[])
+    }
+
+    /// The same with a D of one second and a vendor in a hurry: channels may expire within half a minute.
+    ///
+    /// # Errors
+    /// If any program fails.
+    pub fn found_in_a_hurry(context: &Context, dollars: &str) -> Result<Self, Failure> {
+        let vendor = ["--commit-bound", "1s", "--release-wait", "2s", "--min-life", "1s"];
+        Self::found_with(context, dollars, &["--max-drift", "1s"], &vendor)
+    }
+
+    fn found_with(context: &Context, dollars: &str, bank: &[&str], vendor: &[&str]) -> Result<Self, Failure> {
         let mut world = Self {
             context: context.clone(),
             folder: tempfile::Builder::new().prefix("lockstep-world-").tempdir()?,
@@ -81,14 +94,15 @@ impl World {
             client_key: String::new(),
             vendor_key: String::new(),
         };
-        world.found_bank()?;
+        world.found_bank(bank)?;
         world.found_client(dollars)?;
-        world.found_vendor()?;
+        world.found_vendor(vendor)?;
         Ok(world)
     }
 
-    fn found_bank(&mut self) -> Result<(), Failure> {
-        self.init(Party::Bank, "BankMSP", &["--listen", &free_address()?])?;
+    fn found_bank(&mut self, rest: &[&str]) -> Result<(), Failure> {
+        let listen = free_address()?;
+        self.init(Party::Bank, "BankMSP", &[&["--listen", listen.as_str()], rest].concat())?;
         self.json(Party::Bank, &["register"])?;
         self.serve_bank()
     }
@@ -114,14 +128,12 @@ impl World {
         Ok(())
     }
 
-    fn found_vendor(&mut self) -> Result<(), Failure> {
+    fn found_vendor(&mut self, rest: &[&str]) -> Result<(), Failure> {
         let ca = self.certificate(Party::Bank);
         let bank = self.bank_url.clone();
-        self.init(
-            Party::Vendor,
-            "VendorMSP",
-            &["--bank", &bank, "--bank-ca", &ca, "--listen", &free_address()?],
-        )?;
+        let listen = free_address()?;
+        let arguments = ["--bank", &bank, "--bank-ca", &ca, "--listen", &listen];
+        self.init(Party::Vendor, "VendorMSP", &[&arguments[..], rest].concat())?;
         self.vendor_key = account_key(&self.json(Party::Vendor, &["account"])?)?;
         self.serve_vendor()
     }
@@ -142,6 +154,14 @@ impl World {
     /// # Errors
     /// If it is refused.
     pub fn open(&self, unit_price: &str, count: u32) -> Result<Value, ProcessError> {
+        self.open_for(unit_price, count, "1h")
+    }
+
+    /// As [`World::open`], with the channel's life.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub fn open_for(&self, unit_price: &str, count: u32, life: &str) -> Result<Value, ProcessError> {
         let (ca, count) = (self.certificate(Party::Vendor), count.to_string());
         let arguments = [
             "open",
@@ -153,6 +173,8 @@ impl World {
             unit_price,
             "--count",
             &count,
+            "--life",
+            life,
         ];
         self.json(Party::Client, &arguments)
     }

@@ -8,6 +8,7 @@ mod frozen;
 mod openings;
 mod payments;
 mod settlement;
+mod unreleased;
 
 use crate::scenario::Scenario;
 
@@ -16,6 +17,7 @@ use crate::scenario::Scenario;
 pub fn all() -> Vec<Scenario> {
     [
         settlement::SCENARIOS,
+        unreleased::SCENARIOS,
         openings::SCENARIOS,
         closes::SCENARIOS,
         endings::SCENARIOS,

@@ -92,10 +92,12 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
             // PostgreSQL: connection, too many of them, operator intervention. SQLite: busy, locked.
-            Self::Database(sqlx::Error::Database(error)) => error.code().is_some_and(|code| match code.len() {
-                5 => ["08", "53300", "57P"].iter().any(|class| code.starts_with(class)),
-                _ => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),
-            }),
+            Self::Database(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| match code.len() {
+                    5 => ["08", "53300", "57P"].iter().any(|class| code.starts_with(class)),
+                    _ => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)),
+                })
+            }
             _ => false,
         }
     }

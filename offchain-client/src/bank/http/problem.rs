@@ -60,7 +60,7 @@ impl Failure {
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::UnknownChallenge | Refusal::BadAccountSignature => StatusCode::UNAUTHORIZED,
-        Refusal::UnknownAccount | Refusal::UnknownRequest | Refusal::UnknownChannel =>  StatusCode::NOT_FOUND,
+        Refusal::UnknownAccount | Refusal::UnknownRequest | Refusal::UnknownChannel => StatusCode::NOT_FOUND,
         Refusal::NonceUsed | Refusal::PaymentKeyUsed | Refusal::AccountExists => StatusCode::CONFLICT,
         Refusal::MalformedDocument | Refusal::MalformedValue => StatusCode::BAD_REQUEST,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
