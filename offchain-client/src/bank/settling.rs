@@ -140,7 +140,7 @@ impl Following<'_> {
     async fn for_ever(&mut self) -> Result<Infallible, SettlingError> {
         let mut looks = 0;
         loop {
-            let reason = match self.to_the_end().await {
+            let reason = match self.run_to_the_end().await {
                 Ok(()) => "the stream of events ended".to_owned(),
                 Err(SettleError::Apply(ApplyError::Store(error))) if error.is_away() => error.to_string(),
                 Err(SettleError::Apply(error)) => return Err(error.into()),
@@ -164,7 +164,7 @@ impl Following<'_> {
         self.pause = self.pause.saturating_mul(2).min(self.patience.pause.1);
     }
 
-    async fn to_the_end(&mut self) -> Result<(), SettleError> {
+    async fn run_to_the_end(&mut self) -> Result<(), SettleError> {
         let checkpoint = self.bank.books.checkpoint().await.map_err(ApplyError::from)?;
         let mut events = self.ledger.events(EventStart::from(checkpoint)).await?;
         while let Some(event) = events.next().await {
