@@ -79,7 +79,8 @@ impl World {
     /// # Errors
     /// If any program fails.
     pub fn found_in_a_hurry(context: &Context, dollars: &str) -> Result<Self, Failure> {
-        let vendor = ["--max-drift", "1s", "--commit-bound", "1s", "--release-wait", "2s", "--min-life", "1s"];
+        let vendor =
+            ["--max-drift", "1s", "--commit-bound", "1s", "--release-wait", "2s", "--min-life", "1s"];
         Self::found_with(context, dollars, &["--max-drift", "1s"], &vendor)
     }
 
