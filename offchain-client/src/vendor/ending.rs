@@ -28,6 +28,9 @@ pub struct Ending {
     /// The close on the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
+    /// A fraud proof is kept that the bank has not heard of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proof_due: bool,
     /// Why there was no close by release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,

@@ -7,6 +7,7 @@
 //! on where it was. A channel that is not released in time is closed by token. Whatever fails is tried again until the ledger
 //! has an ending: the vendor is paid what it accepted.
 
+mod accuse;
 mod close;
 mod config;
 mod ending;
@@ -34,6 +35,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::accuse::FraudDesk;
 pub use self::config::{ConfigError, LimitsConfig, NewVendor, TermsConfig, TimingConfig, VendorConfig};
 pub use self::ending::{Ending, Facts};
 pub use self::machine::{Judged, Machine};
@@ -89,7 +91,7 @@ pub const PROOF_WAIT: Duration = Duration::from_secs(60);
 /// A vendor that is ready to serve.
 #[derive(Debug)]
 pub struct Vendor {
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 impl Vendor {
@@ -120,7 +122,14 @@ impl Vendor {
         };
         let shared =
             Shared::new((journal, ledger), key, rules, terms, clock, (presence.streams, presence.proof_wait));
-        Self { shared: Arc::new(shared) }
+        Self { shared }
+    }
+
+    /// The same vendor, which brings fraud proofs to its bank.
+    #[must_use]
+    pub fn with_bank(mut self, desk: Arc<dyn FraudDesk>) -> Self {
+        self.shared.desk = Some(desk);
+        self
     }
 
     /// Serves payment streams and settles released channels until `stop`, or until the journal fails.
@@ -133,7 +142,7 @@ impl Vendor {
         tls: ServerConfig,
         stop: CancellationToken,
     ) -> Result<(), ServeError> {
-        let shared = self.shared;
+        let shared = Arc::new(self.shared);
         let mut rounds = Rounds::new(Arc::clone(&shared));
         // The first round goes on with what was under way when the vendor stopped.
         rounds.make().await?;

@@ -10,9 +10,9 @@ use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::PaymentNumber;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::Facts;
 use super::shared::Shared;
 use super::times::Times;
+use super::{Ending, Facts};
 use crate::party::replay;
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
 
@@ -80,6 +80,12 @@ impl Rounds {
             let Some(last) = page.last() else { return Ok(()) };
             self.place = last.place;
             let now = self.shared.clock.now();
+            for stored in page.iter().filter(|stored| stored.phase == Phase::Closed) {
+                // Ended before the bank had heard of the fraud proof.
+                if replay::decode_note::<Ending>(&stored.ending).is_ok_and(|ending| ending.proof_due) {
+                    drop(self.shared.settlements.follow(&self.shared, stored.channel));
+                }
+            }
             for stored in page.iter().filter(|stored| stored.phase == Phase::Open) {
                 let Ok(Facts { record }) = replay::decode_note(&stored.facts) else {
                     tracing::error!(channel = %stored.channel, "a channel's note cannot be read");

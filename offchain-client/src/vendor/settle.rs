@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::settlements::Step;
 use super::shared::Shared;
 use super::unlock::{self, UnlockError};
-use super::{Ending, close, repeats};
+use super::{Ending, accuse, close, repeats};
 use crate::ledger::LedgerError;
 use crate::party::replay::{self, DamagedRow};
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
@@ -109,7 +109,7 @@ impl Told<'_> {
 async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Result<(), SettleError> {
     loop {
         let stored = shared.journal.channel(channel).await?.ok_or(DamagedRow)?;
-        let ending: Ending = replay::decode_note(&stored.ending)?;
+        let mut ending: Ending = replay::decode_note(&stored.ending)?;
         if let Some(unlocked) = ending.unlocked
             && !told.unlocked
         {
@@ -123,16 +123,17 @@ async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Res
                     told.say(Step::Failed(Refusal::BadRelease));
                     told.disputed = true;
                 }
+                accuse::before_the_close(shared, &stored, &mut ending).await?;
                 close::by_release(shared, &stored, ending).await?;
             }
             Phase::Unlocked => close::by_release(shared, &stored, ending).await?,
             Phase::Claiming => close::by_token(shared, &stored, ending).await?,
             Phase::Closed => {
-                told.say(match (ending.settled, ending.refused) {
+                told.say(match (ending.settled.clone(), ending.refused) {
                     (Some(settled), _) => Step::Settled(settled),
                     (None, refused) => Step::Failed(refused.unwrap_or(Refusal::ChannelClosing)),
                 });
-                return Ok(());
+                return accuse::after_the_close(shared, &stored, ending).await;
             }
             Phase::Granted | Phase::Open | Phase::Closing | Phase::Stopped => return Ok(()),
         }

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::accuse::FraudDesk;
 use super::seats::Seats;
 use super::settlements::Settlements;
 use super::times::Times;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) tasks: TaskTracker,
     /// Ends them all.
     pub(super) stop: CancellationToken,
+    /// Where fraud proofs are brought; nowhere if there is none.
+    pub(super) desk: Option<Arc<dyn FraudDesk>>,
     failure: Mutex<Option<JournalError>>,
 }
 
@@ -70,6 +73,7 @@ impl Shared {
             proof_wait,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            desk: None,
             failure: Mutex::new(None),
         }
     }

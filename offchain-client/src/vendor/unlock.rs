@@ -90,8 +90,10 @@ pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<()
         top = first.previous().ok_or(DamagedRow)?;
     };
     let advance = if let Some(proof) = proof {
-        let evidence = Evidence { kind: FRAUD_PROOF, bytes: proof.encode() };
-        Advance { evidence: Some(evidence), ..Advance::new(stored.channel, Phase::Released, Phase::Disputed) }
+        let evidence = Some(Evidence { kind: FRAUD_PROOF, bytes: proof.encode() });
+        ending.proof_due = true;
+        let ending = Some(replay::encode_note(&ending));
+        Advance { ending, evidence, ..Advance::new(stored.channel, Phase::Released, Phase::Disputed) }
     } else {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         ending.unlocked = Some(Unlocked { receipts: stored.n.as_index(), micros });

@@ -29,7 +29,7 @@ async fn opened(world: &World) -> (ChannelId, Facts) {
 }
 
 /// Ten payments of one unit in two rows of the journal, the eighth of which has a lock that hides nothing, and their release.
-async fn cheat_with_an_honest_release(world: &World) -> (Stranger, ChannelId, Facts) {
+pub(crate) async fn cheat_with_an_honest_release(world: &World) -> (Stranger, ChannelId, Facts) {
     let (channel, facts) = opened(world).await;
     let mut hand = Hand::new(world, &facts);
     let (mut cheat, _) = Stranger::greet(world, channel).await;
@@ -44,12 +44,12 @@ async fn cheat_with_an_honest_release(world: &World) -> (Stranger, ChannelId, Fa
     (cheat, channel, facts)
 }
 
-async fn ending(world: &World, channel: ChannelId) -> Ending {
+pub(crate) async fn ending(world: &World, channel: ChannelId) -> Ending {
     let stored = world.vendor_journal().await.channel(channel).await.unwrap().unwrap();
     replay::decode_note(&stored.ending).unwrap()
 }
 
-async fn closed(world: &World, channel: ChannelId) {
+pub(crate) async fn closed(world: &World, channel: ChannelId) {
     eventually(async || phase(world, channel).await == Phase::Closed).await;
 }
 

@@ -11,7 +11,7 @@ use lockstep::party::Clock;
 use lockstep::store::{Journal, SqliteJournal};
 use lockstep::stream::BatchBounds;
 use lockstep::tls;
-use lockstep::vendor::{Presence, ServeError, Vendor};
+use lockstep::vendor::{FraudDesk, Presence, ServeError, Vendor};
 use lockstep::wallet::{Facts, Order, Pace, PayOutcome, PaymentsConfig, VendorLink, Wallet};
 use lockstep::{entropy, ledger::Ledger};
 use lockstep_protocol::amount::Amount;
@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     /// How long the vendor bears with streams that prove nothing.
     pub(crate) proof_wait: Duration,
+    /// Where the vendor brings fraud proofs.
+    pub(crate) desk: Option<Arc<dyn FraudDesk>>,
 }
 
 pub(crate) struct RunningVendor {
@@ -107,6 +109,7 @@ impl World {
             vendor: None,
             address: "127.0.0.1:0".parse().unwrap(),
             proof_wait: Duration::from_secs(60),
+            desk: None,
         };
         let home = Home::create(&world.vendor_folder()).unwrap();
         tls::create(&home, "vendor", &[], None).unwrap();
@@ -143,6 +146,10 @@ impl World {
         let ledger: Arc<dyn Ledger> = Arc::<MemLedger>::clone(&self.ledger);
         let vendor =
             Vendor::new(journal, ledger, key, self.rules.clone(), presence, self.vendor_hands.clock());
+        let vendor = match &self.desk {
+            Some(desk) => vendor.with_bank(Arc::clone(desk)),
+            None => vendor,
+        };
         let stop = CancellationToken::new();
         let config = identity.server_config(tls::ALPN_GRPC).unwrap();
         let task = tokio::spawn(vendor.serve(listener, config, stop.clone()));

@@ -47,7 +47,8 @@ impl Serve {
         let rules = config.terms(vendor_key)?;
         let safety_margin = rules.safety_margin(rules.largest_drift);
         let ledger = ledger(&home, &config.profile, config.organization.as_str())?;
-        warn_about_bank(&bank(&home, &config.bank)?, &ledger).await?;
+        let bank = bank(&home, &config.bank)?;
+        warn_about_bank(&bank, &ledger).await?;
         let identity = ServerIdentity::load(&home, passphrase.as_ref())?;
         let tls = identity.server_config(ALPN_GRPC)?;
         let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -62,7 +63,8 @@ impl Serve {
             proof_wait: PROOF_WAIT,
         };
         let journal = Arc::new(journal(&home).await?);
-        let vendor = Vendor::new(journal, Arc::new(ledger), key, rules, presence, Clock::system());
+        let vendor = Vendor::new(journal, Arc::new(ledger), key, rules, presence, Clock::system())
+            .with_bank(Arc::new(bank));
 
         let stop = CancellationToken::new();
         let serving = tokio::spawn(vendor.serve(listener, tls, stop.clone()));
