@@ -26,7 +26,7 @@ pub enum KeyError {
         key: String,
     },
     /// A range of simple keys cannot start or end at a composite key.
-    #[error("{key:?} begins with the character U+0000 and is no simple key")]
+    #[error("first character of the key [{key}] contains a null character which is not allowed")]
     NotSimple {
         /// The key.
         key: String,
@@ -110,6 +110,11 @@ impl From<CompositeKey> for String {
     fn from(key: CompositeKey) -> Self {
         key.to_string()
     }
+}
+
+/// The range of all composite keys.
+pub(crate) fn all_composite() -> (String, String) {
+    (SEPARATOR.to_string(), format!("{SEPARATOR}{LAST}"))
 }
 
 /// Checks that a key of a range is a simple one.

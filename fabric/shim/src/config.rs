@@ -12,6 +12,8 @@ pub use environment::Environment;
 pub struct ServerConfig {
     /// The id that the peer gave the package when it was installed: `label:hash`.
     pub package_id: String,
+    /// MSP id of the organisation whose peer is served; [`Stub::local_msp_id`](crate::Stub::local_msp_id) tells it.
+    pub local_msp_id: Option<String>,
     /// `None` serves in the clear.
     pub tls: Option<TlsConfig>,
     /// Transactions that run at once, for each peer; more of them wait. 0 is taken for 1.
@@ -26,6 +28,7 @@ impl ServerConfig {
     pub fn new(package_id: impl Into<String>) -> Self {
         Self {
             package_id: package_id.into(),
+            local_msp_id: None,
             tls: None,
             max_transactions: 512,
             drain_timeout: Duration::from_secs(30),

@@ -28,6 +28,14 @@ enum Command {
     Finish { key: TransactionKey, ending: Ending },
 }
 
+/// What all conversations of a chaincode share.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) package_id: Arc<str>,
+    pub(crate) local_msp_id: Option<Arc<str>>,
+    pub(crate) limits: Limits,
+}
+
 /// When to stop.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
@@ -40,6 +48,7 @@ pub(crate) struct Stop {
 /// Drives one conversation until the peer or `stop` ends it.
 pub(crate) struct Connection<C> {
     chaincode: Arc<C>,
+    local_msp_id: Option<Arc<str>>,
     handler: Handler<Waiter>,
     outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
     commands: mpsc::UnboundedSender<Command>,
@@ -49,15 +58,16 @@ impl<C: Chaincode> Connection<C> {
     /// Registers with the peer, and then answers it.
     pub(crate) async fn run(
         chaincode: Arc<C>,
-        package_id: &str,
-        limits: Limits,
+        settings: &Settings,
         inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
         outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
         stop: Stop,
     ) {
         let (commands, requests) = mpsc::unbounded_channel();
-        let mut connection = Self { chaincode, handler: Handler::new(limits), outbound, commands };
-        let register = Handler::<Waiter>::register(package_id);
+        let local_msp_id = settings.local_msp_id.clone();
+        let handler = Handler::new(settings.limits);
+        let mut connection = Self { chaincode, local_msp_id, handler, outbound, commands };
+        let register = Handler::<Waiter>::register(&settings.package_id);
         let talk = async {
             connection.perform(vec![Effect::Send(Box::new(register))]).await?;
             connection.talk(inbound, requests, &stop.drain).await
@@ -136,9 +146,10 @@ impl<C: Chaincode> Connection<C> {
         let span = tracing::info_span!("transaction", channel_id = key.channel_id, tx_id = key.tx_id);
         let chaincode = Arc::clone(&self.chaincode);
         let commands = self.commands.clone();
+        let local_msp_id = self.local_msp_id.clone();
         let task = async move {
             let peer = StreamPeer { key: key.clone(), commands: commands.clone() };
-            let ending = answer(&*chaincode, invocation, Arc::new(peer)).await;
+            let ending = answer(&*chaincode, invocation, local_msp_id, Arc::new(peer)).await;
             // Nobody is interested once the stream has ended.
             let _ = commands.send(Command::Finish { key, ending });
         };
@@ -150,17 +161,24 @@ impl<C: Chaincode> Connection<C> {
 pub(crate) async fn answer<C: Chaincode>(
     chaincode: &C,
     invocation: Invocation,
+    local_msp_id: Option<Arc<str>>,
     peer: Arc<dyn Peer>,
 ) -> Ending {
     let is_init = invocation.is_init;
-    let stub = Stub::new(invocation, peer);
+    let stub = Stub::new(invocation, local_msp_id, peer);
     let call = async { if is_init { chaincode.init(&stub).await } else { chaincode.invoke(&stub).await } };
     let Ok(response) = AssertUnwindSafe(call).catch_unwind().await else {
         tracing::error!("the chaincode panicked");
-        return Ending { response: Response::error(PANICKED), event: None };
+        return Ending::Answer { response: Response::error(PANICKED), event: None };
     };
     tracing::debug!(status = response.status(), text = response.message(), "answered");
-    Ending { event: stub.take_event(), response }
+    // Of a failure nothing counts, so its writes need not be sent.
+    if response.is_success()
+        && let Err(error) = stub.finish_write_batch().await
+    {
+        return Ending::Failure { text: format!("failed send batch: {error}") };
+    }
+    Ending::Answer { event: stub.take_event(), response }
 }
 
 /// The way of one transaction's requests through the driver to the peer.

@@ -47,8 +47,19 @@ pub enum LedgerError {
         kind: Type,
     },
     /// The ledger does not take an empty key.
-    #[error("a key must not be empty")]
+    #[error("key must not be an empty string")]
     EmptyKey,
+    /// Private data are in a collection with a name.
+    #[error("collection must not be an empty string")]
+    EmptyCollection,
+    /// The peer gave another number of values than it was asked for.
+    #[error("the peer gave {actual} values for {expected} keys")]
+    ValueCount {
+        /// Keys that were asked for.
+        expected: usize,
+        /// Values that came.
+        actual: usize,
+    },
     /// The key cannot be used here.
     #[error(transparent)]
     Key(#[from] KeyError),

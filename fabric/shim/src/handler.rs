@@ -19,7 +19,7 @@ use hlf_proto::protos::chaincode_message::Type;
 use hlf_proto::protos::{ChaincodeEvent, ChaincodeId, ChaincodeInput, ChaincodeMessage};
 
 use crate::LedgerError;
-use crate::invocation::{Invocation, TransactionKey};
+use crate::invocation::{Invocation, Offers, TransactionKey};
 use crate::response::Response;
 
 #[cfg(test)]
@@ -47,9 +47,11 @@ pub(crate) enum Effect<W> {
 
 /// How a transaction ended.
 #[derive(Debug)]
-pub(crate) struct Ending {
-    pub(crate) response: Response,
-    pub(crate) event: Option<ChaincodeEvent>,
+pub(crate) enum Ending {
+    /// The chaincode's answer, success or not.
+    Answer { response: Response, event: Option<ChaincodeEvent> },
+    /// The shim could not do its part; another peer may be luckier.
+    Failure { text: String },
 }
 
 /// A message that a peer must not send now. The conversation cannot go on.
@@ -91,6 +93,7 @@ struct Transaction<W> {
 pub(crate) struct Handler<W> {
     limits: Limits,
     phase: Phase,
+    offers: Offers,
     draining: bool,
     running: usize,
     transactions: BTreeMap<TransactionKey, Transaction<W>>,
@@ -105,6 +108,7 @@ impl<W> Handler<W> {
         Self {
             limits,
             phase: Phase::Opening,
+            offers: Offers::default(),
             draining: false,
             running: 0,
             transactions: BTreeMap::new(),
@@ -134,8 +138,10 @@ impl<W> Handler<W> {
             // Whatever the phase; the peer sees that somebody is there.
             (Type::Keepalive, _) => return Ok(vec![send(message)]),
             (Type::Registered, Phase::Opening) => self.phase = Phase::Registered,
-            // The payload offers messages that this shim does without.
-            (Type::Ready, Phase::Registered) => self.phase = Phase::Ready,
+            (Type::Ready, Phase::Registered) => {
+                self.offers = Offers::read(&message.payload);
+                self.phase = Phase::Ready;
+            }
             (Type::Init | Type::Transaction, Phase::Ready) => return Ok(self.on_call(message)),
             (Type::Init | Type::Transaction, _) => return Err(OutOfTurn { kind }),
             (Type::Response | Type::Error, Phase::Ready) => return Ok(self.on_reply(message)),
@@ -229,7 +235,8 @@ impl<W> Handler<W> {
                 return vec![send(key.message(Type::Error, text.into_bytes()))];
             }
         };
-        self.beginning.push_back(Invocation { key, input, is_init, proposal: message.proposal });
+        let offers = self.offers;
+        self.beginning.push_back(Invocation { key, input, is_init, proposal: message.proposal, offers });
         let mut effects = Vec::new();
         self.admit(&mut effects);
         effects
@@ -319,7 +326,11 @@ impl Limits {
         let completed = |response| {
             key.message(Type::Completed, hlf_proto::protos::Response::from(response).encode_to_vec())
         };
-        let message = ChaincodeMessage { chaincode_event: ending.event, ..completed(ending.response) };
+        let (response, event) = match ending {
+            Ending::Answer { response, event } => (response, event),
+            Ending::Failure { text } => return key.message(Type::Error, text.into_bytes()),
+        };
+        let message = ChaincodeMessage { chaincode_event: event, ..completed(response) };
         let bytes = message.encoded_len();
         if bytes <= self.message_bytes {
             return message;

@@ -1,18 +1,27 @@
 //! Who called, as the certificate says.
 
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hlf_proto::msp::SerializedIdentity;
+use serde::Deserialize;
 use x509_cert::Certificate;
 use x509_cert::der::DecodePem;
 use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::ext::pkix::name::DirectoryString;
 
 use crate::ProposalError;
 
-/// X.520 organizationalUnitName.
-const ORGANIZATIONAL_UNIT: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.11");
+mod distinguished_name;
+
+/// The last number of organizationalUnitName, 2.5.4.11.
+const ORGANIZATIONAL_UNIT: u8 = 11;
+/// The extension in which the Fabric CA puts attributes: JSON, `{"attrs":{"name":"value"}}`.
+pub(crate) const ATTRIBUTES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.3.4.5.6.7.8.1");
 
 /// Why nothing can be said about the caller.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// The call does not say who called.
     #[error(transparent)]
@@ -20,6 +29,30 @@ pub enum IdentityError {
     /// The identity has no X.509 certificate.
     #[error("the caller's identity is no X.509 certificate in PEM")]
     Certificate(#[source] x509_cert::der::Error),
+    /// The certificate's attributes are not what the Fabric CA writes.
+    #[error("the attributes in the caller's certificate cannot be read")]
+    Attributes(#[source] serde_json::Error),
+}
+
+/// The caller has not the attribute that it needs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AttributeError {
+    /// It is not in the certificate.
+    #[error("attribute '{name}' was not found")]
+    Absent {
+        /// The attribute.
+        name: String,
+    },
+    /// It has another value.
+    #[error("attribute '{name}' equals '{actual}', not '{expected}'")]
+    Different {
+        /// The attribute.
+        name: String,
+        /// The value in the certificate.
+        actual: String,
+        /// The value that it should have.
+        expected: String,
+    },
 }
 
 /// A role that Fabric's node OUs give to a certificate by an organisational unit of its subject.
@@ -53,6 +86,13 @@ impl Role {
 pub struct ClientIdentity {
     msp_id: String,
     certificate: Certificate,
+    attributes: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Attributes {
+    #[serde(default)]
+    attrs: BTreeMap<String, String>,
 }
 
 impl ClientIdentity {
@@ -60,10 +100,15 @@ impl ClientIdentity {
     ///
     /// # Errors
     ///
-    /// [`IdentityError::Certificate`] if the identity is not the PEM of an X.509 certificate.
+    /// [`IdentityError`] if the identity is not the PEM of an X.509 certificate, or its attributes cannot be read.
     pub fn parse(identity: SerializedIdentity) -> Result<Self, IdentityError> {
         let certificate = Certificate::from_pem(&identity.id_bytes).map_err(IdentityError::Certificate)?;
-        Ok(Self { msp_id: identity.mspid, certificate })
+        let mut extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
+        let extension = extensions.find(|extension| extension.extn_id == ATTRIBUTES);
+        let attributes = extension.map(|extension| serde_json::from_slice(extension.extn_value.as_bytes()));
+        let Attributes { attrs } =
+            attributes.transpose().map_err(IdentityError::Attributes)?.unwrap_or_default();
+        Ok(Self { msp_id: identity.mspid, certificate, attributes: attrs })
     }
 
     /// The organisation's MSP id.
@@ -72,27 +117,67 @@ impl ClientIdentity {
         &self.msp_id
     }
 
+    /// A text that stands for this client and stays the same when its certificate is renewed: base64 of
+    /// `x509::SUBJECT::ISSUER`. The same text as from Fabric's Go shim. It is unique within an organisation.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let certificate = self.certificate.tbs_certificate();
+        let subject = distinguished_name::display(certificate.subject());
+        let issuer = distinguished_name::display(certificate.issuer());
+        STANDARD.encode(format!("x509::{subject}::{issuer}"))
+    }
+
     /// The certificate.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
+    /// The value of an attribute that the Fabric CA put into the certificate.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).map(String::as_str)
+    }
+
+    /// All attributes that the Fabric CA put into the certificate.
+    #[must_use]
+    pub fn attributes(&self) -> &BTreeMap<String, String> {
+        &self.attributes
+    }
+
+    /// Refuses callers whose certificate does not have this attribute with this value.
+    ///
+    /// # Errors
+    ///
+    /// [`AttributeError`] saying what is wrong.
+    pub fn assert_attribute(&self, name: &str, value: &str) -> Result<(), AttributeError> {
+        match self.attribute(name) {
+            Some(actual) if actual == value => Ok(()),
+            Some(actual) => Err(AttributeError::Different {
+                name: name.to_owned(),
+                actual: actual.to_owned(),
+                expected: value.to_owned(),
+            }),
+            None => Err(AttributeError::Absent { name: name.to_owned() }),
+        }
+    }
+
     /// The organisational units of the certificate's subject, in its order.
     #[must_use]
     pub fn organizational_units(&self) -> Vec<String> {
-        let attributes = self.certificate.tbs_certificate().subject().iter();
-        attributes
-            .filter(|attribute| attribute.oid == ORGANIZATIONAL_UNIT)
-            .filter_map(|attribute| attribute.value.decode_as::<DirectoryString>().ok())
-            .map(|unit| unit.value().into_owned())
-            .collect()
+        distinguished_name::values(self.certificate.tbs_certificate().subject(), ORGANIZATIONAL_UNIT)
+    }
+
+    /// Whether the certificate's subject is in an organisational unit.
+    #[must_use]
+    pub fn has_organizational_unit(&self, unit: &str) -> bool {
+        self.organizational_units().iter().any(|name| name == unit)
     }
 
     /// Whether the certificate carries a role. It counts where the organisation's MSP has node OUs enabled, as
     /// `cryptogen` and the Fabric CA set it up.
     #[must_use]
     pub fn has_role(&self, role: Role) -> bool {
-        self.organizational_units().iter().any(|unit| unit == role.organizational_unit())
+        self.has_organizational_unit(role.organizational_unit())
     }
 }

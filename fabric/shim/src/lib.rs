@@ -105,6 +105,7 @@ mod error;
 mod handler;
 mod identity;
 mod invocation;
+mod key_policy;
 mod peer;
 mod proposal;
 mod response;
@@ -120,8 +121,11 @@ pub use contract::{
     PayloadError,
 };
 pub use error::LedgerError;
-pub use identity::{ClientIdentity, IdentityError, Role};
+pub use identity::{AttributeError, ClientIdentity, IdentityError, Role};
+pub use key_policy::{KeyEndorsementPolicy, KeyPolicyError, PolicyRole};
 pub use proposal::{Proposal, ProposalError};
 pub use response::Response;
 pub use server::{ServeError, serve};
-pub use stub::{EmptyEventName, KeyChange, KeyValue, Page, Query, QueryResult, Stub};
+pub use stub::{
+    EmptyEventName, KeyChange, KeyValue, Page, PrivateData, Query, QueryResult, Stub, UnknownLocalMsp,
+};

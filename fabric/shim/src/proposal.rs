@@ -8,6 +8,7 @@ use hlf_proto::protos::{
     ChaincodeHeaderExtension, ChaincodeProposalPayload, Proposal as ProposalMessage, SignedProposal,
 };
 use hlf_proto::{DecodeError, Message};
+use sha2::{Digest, Sha256};
 
 /// A part of the proposal that is not there or not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +78,16 @@ impl Proposal {
     #[must_use]
     pub fn transient(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.transient
+    }
+
+    /// SHA-256 over nonce ‖ creator ‖ epoch (8 bytes, the lowest first), as Fabric's Go shim calculates it.
+    #[must_use]
+    pub fn binding(&self) -> [u8; 32] {
+        let digest = Sha256::new()
+            .chain_update(&self.signature_header.nonce)
+            .chain_update(&self.signature_header.creator)
+            .chain_update(self.channel_header.epoch.to_le_bytes());
+        digest.finalize().into()
     }
 
     /// Name of the chaincode that the client addressed. In a call from another chaincode that is the outermost one.

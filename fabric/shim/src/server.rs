@@ -18,7 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::Chaincode;
 use crate::config::{ServerConfig, TlsConfig};
-use crate::connection::{Connection, Stop};
+use crate::connection::{Connection, Settings, Stop};
 use crate::handler::Limits;
 
 /// Both sides take messages up to 100 MiB, as Fabric does by default.
@@ -68,8 +68,11 @@ pub async fn serve<C: Chaincode>(
     }
     let service = Service {
         chaincode: Arc::new(chaincode),
-        package_id: config.package_id.into(),
-        limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
+        settings: Settings {
+            package_id: config.package_id.into(),
+            local_msp_id: config.local_msp_id.map(Into::into),
+            limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
+        },
         stop: stop.clone(),
     };
     let service = ChaincodeServer::new(service)
@@ -109,8 +112,7 @@ fn server_tls(tls: &TlsConfig) -> ServerTlsConfig {
 /// The gRPC service that peers call.
 struct Service<C> {
     chaincode: Arc<C>,
-    package_id: Arc<str>,
-    limits: Limits,
+    settings: Settings,
     stop: Stop,
 }
 
@@ -125,10 +127,9 @@ impl<C: Chaincode> ChaincodeService for Service<C> {
         tracing::info!(peer = ?request.remote_addr(), "a peer connected");
         let (outbound, messages) = mpsc::channel(OUTBOUND_MESSAGES);
         let chaincode = Arc::clone(&self.chaincode);
-        let package_id = Arc::clone(&self.package_id);
-        let (limits, stop) = (self.limits, self.stop.clone());
+        let (settings, stop) = (self.settings.clone(), self.stop.clone());
         tokio::spawn(async move {
-            Connection::run(chaincode, &package_id, limits, request.into_inner(), outbound, stop).await;
+            Connection::run(chaincode, &settings, request.into_inner(), outbound, stop).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }

@@ -1,8 +1,9 @@
 //! Contracts under test: a ledger in memory, with the caller, the clock and the transient data of one's choice.
 //!
 //! A call runs through the same [`Stub`](crate::Stub) as on a peer. As there, reads do not see the call's own writes,
-//! and nothing is written if the answer is a failure. What this ledger does not have it refuses by name: rich queries,
-//! calls of other chaincodes, private data.
+//! and nothing is written if the answer is a failure. It has private data, key-level endorsement policies (kept, not
+//! enforced: a test is one endorser), history, pages, rich queries in CouchDB's language, write batches, and other
+//! chaincodes to call. What it does not have it refuses by name.
 //!
 //! ```
 //! use hlf_shim::testing::{Call, MemoryLedger};
@@ -27,8 +28,17 @@
 //! ```
 
 mod call;
+mod caller;
+mod chaincodes;
+mod collection;
+mod keys;
 mod ledger;
+mod queries;
+mod selector;
 mod simulation;
+mod state;
 
 pub use call::{Call, Done, Event};
+pub use caller::Caller;
+pub use collection::Collection;
 pub use ledger::MemoryLedger;

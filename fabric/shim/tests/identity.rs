@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test cannot do fails it")]
 
 use hlf_shim::proto::msp::SerializedIdentity;
+use hlf_shim::testing::Caller;
 use hlf_shim::{ClientIdentity, IdentityError, Role};
 use rcgen::{CertificateParams, DnType, KeyPair};
 
@@ -39,4 +40,33 @@ fn what_is_no_certificate_is_an_error() {
         let identity = SerializedIdentity { mspid: "BankMSP".into(), id_bytes: id_bytes.to_vec() };
         assert!(matches!(ClientIdentity::parse(identity), Err(IdentityError::Certificate(_))));
     }
+}
+
+fn of(caller: &Caller) -> ClientIdentity {
+    let identity =
+        SerializedIdentity { mspid: caller.msp_id().into(), id_bytes: caller.certificate().into_bytes() };
+    ClientIdentity::parse(identity).unwrap()
+}
+
+#[test]
+fn attributes_are_those_of_the_fabric_ca() {
+    let auditor = of(&Caller::new("BankMSP", "ann").attribute("role", "auditor").attribute("level", "3"));
+    assert_eq!(auditor.attribute("role"), Some("auditor"));
+    assert_eq!(auditor.attributes().len(), 2);
+    assert_eq!(auditor.assert_attribute("level", "3"), Ok(()));
+    let different = auditor.assert_attribute("level", "4").unwrap_err();
+    assert_eq!(different.to_string(), "attribute 'level' equals '3', not '4'");
+    let absent = auditor.assert_attribute("rank", "1").unwrap_err();
+    assert_eq!(absent.to_string(), "attribute 'rank' was not found");
+    assert!(identity(&["client"]).unwrap().attributes().is_empty());
+}
+
+/// As Go's cid package has it: of what the certificate says, in Go's order, backwards.
+#[test]
+fn the_id_is_that_of_the_go_shim() {
+    let caller = Caller::new("BankMSP", "ann, bee").unit("client").unit("dept #1");
+    let id = of(&caller).id();
+    assert!(id.is_ascii() && id == of(&caller.clone().attribute("a", "b")).id());
+    let text = "x509::CN=ann\\, bee,OU=client+OU=dept #1::CN=ca,O=BankMSP";
+    assert_eq!(id, base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text));
 }

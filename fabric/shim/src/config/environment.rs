@@ -9,6 +9,7 @@ use super::{ConfigError, ServerConfig, TlsConfig};
 /// | says | variables |
 /// | --- | --- |
 /// | address to listen on, `host:port` or `:port` | `CHAINCODE_SERVER_ADDRESS` |
+/// | MSP id of the peer's organisation, optional | `CORE_PEER_LOCALMSPID` |
 /// | package id | `CORE_CHAINCODE_ID_NAME` or `CHAINCODE_ID` |
 /// | TLS, as Fabric's Go contract API reads it | `CORE_PEER_TLS_ENABLED` (`true`), `CORE_TLS_CLIENT_KEY_FILE`, `CORE_TLS_CLIENT_CERT_FILE`, `CORE_PEER_TLS_ROOTCERT_FILE` (the peers' CA, optional) |
 /// | TLS, as Fabric's samples read it | `CHAINCODE_TLS_DISABLED` (`false`), `CHAINCODE_TLS_KEY`, `CHAINCODE_TLS_CERT`, `CHAINCODE_CLIENT_CA_CERT` (optional) |
@@ -73,7 +74,8 @@ impl Environment {
 
         // Go programs take ":port" for every interface.
         let address = if address.starts_with(':') { format!("0.0.0.0{address}") } else { address };
-        Ok(Self { address, config: ServerConfig { tls, ..ServerConfig::new(package_id) } })
+        let local_msp_id = variable("CORE_PEER_LOCALMSPID");
+        Ok(Self { address, config: ServerConfig { tls, local_msp_id, ..ServerConfig::new(package_id) } })
     }
 }
 

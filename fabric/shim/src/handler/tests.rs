@@ -2,10 +2,10 @@
 
 use hlf_proto::Message;
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_proto::protos::{self, ChaincodeId, ChaincodeInput, ChaincodeMessage};
+use hlf_proto::protos::{self, ChaincodeAdditionalParams, ChaincodeId, ChaincodeInput, ChaincodeMessage};
 
 use super::{Effect, Ending, Handler, Limits, OutOfTurn};
-use crate::invocation::TransactionKey;
+use crate::invocation::{Offers, TransactionKey};
 use crate::{LedgerError, Response};
 
 const LIMITS: Limits = Limits { transactions: 2, message_bytes: 1000 };
@@ -75,7 +75,7 @@ impl Peer {
     }
 
     fn ends(&mut self, name: &str) -> Vec<Seen> {
-        let ending = Ending { response: Response::success([]), event: None };
+        let ending = Ending::Answer { response: Response::success([]), event: None };
         seen(self.0.finish(&key(name), ending))
     }
 }
@@ -243,11 +243,46 @@ fn messages_above_the_limit_are_not_sent() {
     peer.calls("t1");
     let effects = peer.asks("t1", Type::PutState, &"x".repeat(1000), "w1");
     assert!(matches!(effects[..], [Seen::Woken("w1", Err(LedgerError::TooLarge { limit: 1000, .. }))]));
-    let ending = Ending { response: Response::success(vec![0; 1000]), event: None };
+    let ending = Ending::Answer { response: Response::success(vec![0; 1000]), event: None };
     let effects = seen(peer.0.finish(&key("t1"), ending));
     assert!(
         matches!(&effects[..], [Seen::Sent(Type::Completed, "t1", text)] if text.starts_with("500 an answer"))
     );
+}
+
+#[test]
+fn a_failure_of_the_shim_ends_with_error() {
+    let mut peer = Peer::ready();
+    peer.calls("t1");
+    let effects = seen(peer.0.finish(&key("t1"), Ending::Failure { text: "no batch".into() }));
+    assert_eq!(effects, [sent(Type::Error, "t1", "no batch")]);
+    assert!(peer.0.is_idle());
+}
+
+#[test]
+fn what_ready_offers_goes_with_each_call() {
+    let offers = |payload: &[u8]| {
+        let mut handler = Handler::<()>::new(LIMITS);
+        handler.on_message(message(Type::Registered, "", b"")).unwrap();
+        handler.on_message(message(Type::Ready, "", payload)).unwrap();
+        let call = message(Type::Transaction, "t1", &ChaincodeInput::default().encode_to_vec());
+        match &handler.on_message(call).unwrap()[..] {
+            [Effect::Begin(invocation)] => invocation.offers,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(offers(b""), Offers::default());
+    assert_eq!(offers(&[0xff]), Offers::default());
+    let parameters = ChaincodeAdditionalParams {
+        use_write_batch: true,
+        max_size_write_batch: 1000,
+        use_get_multiple_keys: true,
+        max_size_get_multiple_keys: 7,
+    };
+    let both = Offers { write_batch: Some(1000), get_multiple: Some(100) };
+    assert_eq!(offers(&parameters.encode_to_vec()), both);
+    let one = ChaincodeAdditionalParams { use_write_batch: false, ..parameters };
+    assert_eq!(offers(&one.encode_to_vec()), Offers { write_batch: None, ..both });
 }
 
 #[test]

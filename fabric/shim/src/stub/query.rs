@@ -13,7 +13,8 @@ use hlf_proto::queryresult::{KeyModification, Kv};
 use hlf_proto::{DecodeError, Message, Timestamp};
 
 use super::Stub;
-use crate::composite_key::check_simple;
+use super::access::not_empty;
+use crate::composite_key::{all_composite, check_simple};
 use crate::peer::Peer;
 use crate::{CompositeKey, LedgerError};
 
@@ -178,7 +179,7 @@ impl Stub {
     ///
     /// [`LedgerError`] if a key is a composite one or the peer cannot be asked.
     pub async fn range(&self, start: &str, end: &str) -> Result<Query<KeyValue>, LedgerError> {
-        self.open_range(simple_range(start, end)?, Vec::new()).await
+        self.open_range("", simple_range(start, end)?, Vec::new()).await
     }
 
     /// A page of [`range`](Self::range). The transaction must not write anything. The first page's bookmark is empty.
@@ -193,7 +194,7 @@ impl Stub {
         page_size: u32,
         bookmark: &str,
     ) -> Result<Page<KeyValue>, LedgerError> {
-        self.open_range(simple_range(start, end)?, page(page_size, bookmark)?).await?.page().await
+        self.open_range("", simple_range(start, end)?, page(page_size, bookmark)?).await?.page().await
     }
 
     /// The composite keys that begin with this type and these attributes, in order of their bytes. The key that has no
@@ -203,7 +204,7 @@ impl Stub {
     ///
     /// [`LedgerError`] if the peer cannot be asked.
     pub async fn composite_range(&self, prefix: &CompositeKey) -> Result<Query<KeyValue>, LedgerError> {
-        self.open_range(prefix.range(), Vec::new()).await
+        self.open_range("", prefix.range(), Vec::new()).await
     }
 
     /// A page of [`composite_range`](Self::composite_range). The transaction must not write anything. The first page's
@@ -218,7 +219,7 @@ impl Stub {
         page_size: u32,
         bookmark: &str,
     ) -> Result<Page<KeyValue>, LedgerError> {
-        self.open_range(prefix.range(), page(page_size, bookmark)?).await?.page().await
+        self.open_range("", prefix.range(), page(page_size, bookmark)?).await?.page().await
     }
 
     /// Results of a query in the language of the state database; only CouchDB has one. They are not checked again when
@@ -228,7 +229,7 @@ impl Stub {
     ///
     /// [`LedgerError`] if the peer cannot be asked, or its database cannot answer.
     pub async fn query(&self, query: &str) -> Result<Query<KeyValue>, LedgerError> {
-        self.open_rich(query, Vec::new()).await
+        self.open_rich("", query, Vec::new()).await
     }
 
     /// A page of [`query`](Self::query). The transaction must not write anything. The first page's bookmark is empty.
@@ -242,7 +243,7 @@ impl Stub {
         page_size: u32,
         bookmark: &str,
     ) -> Result<Page<KeyValue>, LedgerError> {
-        self.open_rich(query, page(page_size, bookmark)?).await?.page().await
+        self.open_rich("", query, page(page_size, bookmark)?).await?.page().await
     }
 
     /// All changes of a key by valid transactions, the newest first. They are not checked again when the transaction is
@@ -252,29 +253,46 @@ impl Stub {
     ///
     /// [`LedgerError`] if the key is empty, the peer cannot be asked, or it keeps no history.
     pub async fn history(&self, key: &str) -> Result<Query<KeyChange>, LedgerError> {
-        if key.is_empty() {
-            return Err(LedgerError::EmptyKey);
-        }
-        let request = GetHistoryForKey { key: key.to_owned() };
-        Query::open(Arc::clone(&self.peer), Type::GetHistoryForKey, request.encode_to_vec()).await
+        let request = GetHistoryForKey { key: not_empty(key)? };
+        Query::open(Arc::clone(&self.0.peer), Type::GetHistoryForKey, request.encode_to_vec()).await
     }
 
-    async fn open_range(
+    /// A page of all composite keys, whatever their type. The transaction must not write anything. The first page's
+    /// bookmark is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if the peer cannot be asked, and for a page size of 0 or above 2³¹ − 1.
+    pub async fn all_composite_page(
         &self,
+        page_size: u32,
+        bookmark: &str,
+    ) -> Result<Page<KeyValue>, LedgerError> {
+        self.open_range("", all_composite(), page(page_size, bookmark)?).await?.page().await
+    }
+
+    pub(super) async fn open_range(
+        &self,
+        collection: &str,
         (start_key, end_key): (String, String),
         metadata: Vec<u8>,
     ) -> Result<Query<KeyValue>, LedgerError> {
-        let request = GetStateByRange { start_key, end_key, collection: String::new(), metadata };
-        Query::open(Arc::clone(&self.peer), Type::GetStateByRange, request.encode_to_vec()).await
+        let request = GetStateByRange { start_key, end_key, collection: collection.to_owned(), metadata };
+        Query::open(Arc::clone(&self.0.peer), Type::GetStateByRange, request.encode_to_vec()).await
     }
 
-    async fn open_rich(&self, query: &str, metadata: Vec<u8>) -> Result<Query<KeyValue>, LedgerError> {
-        let request = GetQueryResult { query: query.to_owned(), collection: String::new(), metadata };
-        Query::open(Arc::clone(&self.peer), Type::GetQueryResult, request.encode_to_vec()).await
+    pub(super) async fn open_rich(
+        &self,
+        collection: &str,
+        query: &str,
+        metadata: Vec<u8>,
+    ) -> Result<Query<KeyValue>, LedgerError> {
+        let request = GetQueryResult { query: query.to_owned(), collection: collection.to_owned(), metadata };
+        Query::open(Arc::clone(&self.0.peer), Type::GetQueryResult, request.encode_to_vec()).await
     }
 }
 
-fn simple_range(start: &str, end: &str) -> Result<(String, String), LedgerError> {
+pub(super) fn simple_range(start: &str, end: &str) -> Result<(String, String), LedgerError> {
     check_simple(start)?;
     check_simple(end)?;
     let start = if start.is_empty() { FIRST_SIMPLE_KEY } else { start };

@@ -1,13 +1,9 @@
-//! Reading and writing single keys, and calling other chaincodes.
+//! Reading and writing single keys of the public state.
 
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_proto::protos::{
-    ChaincodeId, ChaincodeInput, ChaincodeMessage, ChaincodeSpec, DelState, GetState, PutState,
-};
-use hlf_proto::{Message, protos};
 
 use super::Stub;
-use crate::{LedgerError, Response};
+use crate::LedgerError;
 
 impl Stub {
     /// The value of a key, or `None`. A value is never empty: Fabric does not tell an empty one from none.
@@ -16,9 +12,16 @@ impl Stub {
     ///
     /// [`LedgerError`] if the key is empty or the peer cannot be asked.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, LedgerError> {
-        let request = GetState { key: not_empty(key)?, collection: String::new() };
-        let value = self.peer.call(Type::GetState, request.encode_to_vec()).await?;
-        Ok((!value.is_empty()).then_some(value))
+        self.read(Type::GetState, "", key).await
+    }
+
+    /// The values of several keys, in their order. From Fabric 3.1 on one request fetches up to 1,000 of them.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if a key is empty or the peer cannot be asked.
+    pub async fn get_many(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, LedgerError> {
+        self.read_many("", keys).await
     }
 
     /// Writes a value. It is there once the transaction is valid.
@@ -27,8 +30,7 @@ impl Stub {
     ///
     /// [`LedgerError`] if the key is empty or the peer cannot be asked.
     pub async fn put(&self, key: &str, value: impl Into<Vec<u8>>) -> Result<(), LedgerError> {
-        let request = PutState { key: not_empty(key)?, value: value.into(), collection: String::new() };
-        self.peer.call(Type::PutState, request.encode_to_vec()).await.map(drop)
+        self.write_value("", key, value.into()).await
     }
 
     /// Deletes a key, whether it is there or not.
@@ -37,43 +39,31 @@ impl Stub {
     ///
     /// [`LedgerError`] if the key is empty or the peer cannot be asked.
     pub async fn delete(&self, key: &str) -> Result<(), LedgerError> {
-        let request = DelState { key: not_empty(key)?, collection: String::new() };
-        self.peer.call(Type::DelState, request.encode_to_vec()).await.map(drop)
+        self.write_deletion("", key).await
     }
 
-    /// Calls another chaincode on the same peer, within this transaction. On another channel it can only read, and what
-    /// it writes does not count.
+    /// The key's own endorsement policy, encoded; `None` if the chaincode's policy goes for it.
+    /// [`KeyEndorsementPolicy`](crate::KeyEndorsementPolicy) reads it.
     ///
     /// # Errors
     ///
-    /// [`LedgerError`] if the call did not happen. What the chaincode itself refuses is a [`Response`].
-    pub async fn call_chaincode(
-        &self,
-        name: &str,
-        args: Vec<Vec<u8>>,
-        channel_id: Option<&str>,
-    ) -> Result<Response, LedgerError> {
-        let name = channel_id.map_or_else(|| name.to_owned(), |channel_id| format!("{name}/{channel_id}"));
-        let request = ChaincodeSpec {
-            chaincode_id: Some(ChaincodeId { name, ..ChaincodeId::default() }),
-            input: Some(ChaincodeInput { args, ..ChaincodeInput::default() }),
-            ..ChaincodeSpec::default()
-        };
-        // The reply wraps the last message of the called chaincode.
-        let kind = Type::InvokeChaincode;
-        let end: ChaincodeMessage = self.request(kind, &request).await?;
-        match end.r#type() {
-            Type::Completed => protos::Response::decode(end.payload.as_slice())
-                .map(Response::from)
-                .map_err(|source| LedgerError::Undecodable { kind, source }),
-            Type::Error => {
-                Err(LedgerError::Peer { text: String::from_utf8_lossy(&end.payload).into_owned() })
-            }
-            kind => Err(LedgerError::UnexpectedEnd { kind }),
-        }
+    /// [`LedgerError`] if the key is empty or the peer cannot be asked.
+    pub async fn validation_parameter(&self, key: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.read_validation_parameter("", key).await
     }
-}
 
-fn not_empty(key: &str) -> Result<String, LedgerError> {
-    if key.is_empty() { Err(LedgerError::EmptyKey) } else { Ok(key.to_owned()) }
+    /// Sets the key's own endorsement policy: an encoded `SignaturePolicyEnvelope`, as
+    /// [`KeyEndorsementPolicy`](crate::KeyEndorsementPolicy) encodes it. From then on it takes the place of the
+    /// chaincode's policy for this key; changing it needs the endorsements that it asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if the key is empty or the peer cannot be asked.
+    pub async fn set_validation_parameter(
+        &self,
+        key: &str,
+        policy: impl Into<Vec<u8>>,
+    ) -> Result<(), LedgerError> {
+        self.write_validation_parameter("", key, policy.into()).await
+    }
 }

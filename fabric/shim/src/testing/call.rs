@@ -10,8 +10,9 @@ use hlf_proto::protos::{
 };
 use hlf_proto::{Message, Timestamp};
 
+use super::caller::Caller;
 use crate::Response;
-use crate::invocation::{Invocation, TransactionKey};
+use crate::invocation::{Invocation, Offers, TransactionKey};
 
 /// A call to be made. What is not set, the ledger chooses.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,7 @@ pub struct Call {
     channel_id: Option<String>,
     chaincode: Option<String>,
     transient: BTreeMap<String, Vec<u8>>,
+    decorations: BTreeMap<String, Vec<u8>>,
     is_init: bool,
 }
 
@@ -48,6 +50,12 @@ impl Call {
     pub fn creator(mut self, msp_id: &str, certificate: impl Into<Vec<u8>>) -> Self {
         self.creator = Some(SerializedIdentity { mspid: msp_id.to_owned(), id_bytes: certificate.into() });
         self
+    }
+
+    /// By somebody with a certificate made for the test.
+    #[must_use]
+    pub fn by(self, caller: &Caller) -> Self {
+        self.creator(caller.msp_id(), caller.certificate())
     }
 
     /// At a time.
@@ -78,6 +86,13 @@ impl Call {
         self
     }
 
+    /// What the peer's decorators add.
+    #[must_use]
+    pub fn decoration(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.decorations.insert(name.into(), value.into());
+        self
+    }
+
     /// With transient data.
     #[must_use]
     pub fn transient(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
@@ -99,7 +114,7 @@ impl Call {
             tx_id: self.tx_id.unwrap_or(defaults.tx_id),
         };
         let id = ChaincodeId { name: self.chaincode.unwrap_or(defaults.chaincode), ..ChaincodeId::default() };
-        let input = ChaincodeInput { args: self.args, is_init: self.is_init, ..ChaincodeInput::default() };
+        let input = ChaincodeInput { args: self.args, is_init: self.is_init, decorations: self.decorations };
         let spec = ChaincodeSpec {
             chaincode_id: Some(id.clone()),
             input: Some(input.clone()),
@@ -128,7 +143,7 @@ impl Call {
             ..Proposal::default()
         };
         let proposal = SignedProposal { proposal_bytes: proposal.encode_to_vec(), signature: Vec::new() };
-        Invocation { key, is_init: input.is_init, input, proposal: Some(proposal) }
+        Invocation { key, is_init: input.is_init, input, proposal: Some(proposal), offers: defaults.offers }
     }
 }
 
@@ -139,6 +154,7 @@ pub(super) struct Defaults {
     pub(super) tx_id: String,
     pub(super) timestamp: Timestamp,
     pub(super) creator: SerializedIdentity,
+    pub(super) offers: Offers,
 }
 
 /// What came of a call.
@@ -153,6 +169,10 @@ pub struct Done {
     pub event: Option<Event>,
     /// The keys that the call wrote, and deleted (`None`); they count only after a success.
     pub writes: BTreeMap<String, Option<Vec<u8>>>,
+    /// The same of private data, by collection and key.
+    pub private_writes: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// Endorsement policies that the call set, by collection (empty for public keys) and key.
+    pub policies: BTreeMap<(String, String), Vec<u8>>,
 }
 
 /// A transaction's event.

@@ -1,187 +1,193 @@
 //! One call's requests, answered as a peer answers them.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_proto::protos::{
-    DelState, GetHistoryForKey, GetState, GetStateByRange, PutState, QueryMetadata, QueryResponse,
-    QueryResponseMetadata, QueryResultBytes, QueryStateClose, QueryStateNext,
-};
-use hlf_proto::queryresult::Kv;
+use hlf_proto::protos::{ChaincodeInput, ChaincodeMessage, ChaincodeSpec, Response, SignedProposal};
 use hlf_proto::{DecodeError, Message};
 
-use super::ledger::State;
+use super::chaincodes::Chaincodes;
+use super::collection::Collection;
+use super::queries::Queries;
+use super::state::{State, Writes};
 use crate::LedgerError;
+use crate::handler::Ending;
+use crate::invocation::{Invocation, Offers, TransactionKey};
 use crate::peer::Peer;
 
-/// How many results a peer sends at once.
-const BATCH: usize = 100;
-
-/// Why a request is refused.
+/// Why a request is refused, in a peer's words where a peer refuses it.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("the request cannot be decoded: {0}")]
+pub(super) enum Refusal {
+    #[error("unmarshal failed: {0}")]
     Undecodable(#[from] DecodeError),
     #[error("the ledger in memory has no {0}")]
-    Unsupported(&'static str),
-    #[error("a transaction that reads pages of a query cannot write")]
-    PagedAndWritten,
-    #[error("there is no open query {0:?}")]
-    NoQuery(String),
+    Unsupported(String),
+    #[error(
+        "txid [{0}]: unsuppored transaction. Transaction has already performed a paginated query. Writes are not allowed"
+    )]
+    WrittenAfterPage(String),
+    #[error(
+        "txid [{0}]: unsuppored transaction. Paginated queries are supported only in a read-only transaction"
+    )]
+    PageAfterWrite(String),
+    #[error(
+        "txid [{0}]: unsuppored transaction. Transaction has already performed queries on pvt data. Writes are not allowed"
+    )]
+    WrittenAfterPrivateQuery(String),
+    #[error(
+        "txid [{0}]: unsuppored transaction. Queries on pvt data is supported only in a read-only transaction"
+    )]
+    PrivateQueryAfterWrite(String),
+    #[error("private data APIs are not allowed in chaincode Init()")]
+    PrivateInInit,
+    #[error("collection {chaincode}/{collection} could not be found")]
+    NoCollection { chaincode: String, collection: String },
+    #[error(
+        "tx creator does not have {access} access permission on privatedata in chaincodeName:{chaincode} collectionName: {collection}"
+    )]
+    NotAMember { access: &'static str, chaincode: String, collection: String },
+    #[error(
+        "private data matching public hash version is not available. The peer is of {0:?}, which is no member"
+    )]
+    NotOnThisPeer(String),
+    #[error("only applicable for private data")]
+    OnlyPrivate,
+    #[error("query iterator not found")]
+    NoQuery,
+    #[error("chaincode {0} not found")]
+    NoChaincode(String),
+    #[error("txid: {tx_id}({channel_id}) exists")]
+    AlreadyRuns { tx_id: String, channel_id: String },
+    #[error("invalid query: {0}")]
+    Query(String),
 }
 
-/// What one call did so far.
+/// What one transaction did so far.
 #[derive(Debug, Default)]
-struct Progress {
-    writes: BTreeMap<String, Option<Vec<u8>>>,
-    paged: bool,
-    /// What is left of open queries.
-    queries: BTreeMap<String, Vec<QueryResultBytes>>,
-    opened: usize,
+pub(super) struct Progress {
+    pub(super) writes: Writes,
+    pub(super) paged: bool,
+    pub(super) private_query: bool,
+    pub(super) queries: Queries,
 }
 
-/// The simulation of one call.
+/// What does not change while a transaction runs.
 #[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) state: Arc<State>,
+    pub(super) chaincodes: Arc<Chaincodes>,
+    pub(super) collections: Arc<BTreeMap<(String, String), Collection>>,
+    pub(super) key: TransactionKey,
+    pub(super) caller_msp_id: String,
+    pub(super) local_msp_id: Option<Arc<str>>,
+    pub(super) offers: Offers,
+    pub(super) proposal: Option<SignedProposal>,
+    pub(super) is_init: bool,
+}
+
+/// The simulation of one transaction, as one of its chaincodes sees it.
+#[derive(Clone, Debug)]
 pub(super) struct Simulation {
-    state: Arc<State>,
-    tx_id: String,
-    progress: Mutex<Progress>,
+    pub(super) setting: Arc<Setting>,
+    pub(super) progress: Arc<Mutex<Progress>>,
+    /// The chaincodes that run, the innermost last.
+    pub(super) running: Vec<String>,
 }
 
 impl Simulation {
-    pub(super) fn new(state: Arc<State>, tx_id: String) -> Self {
-        Self { state, tx_id, progress: Mutex::default() }
+    pub(super) fn new(setting: Setting, chaincode: String) -> Self {
+        Self { setting: Arc::new(setting), progress: Arc::default(), running: vec![chaincode] }
     }
 
-    /// What the call wrote.
-    pub(super) fn take_writes(&self) -> BTreeMap<String, Option<Vec<u8>>> {
+    /// What the transaction wrote.
+    pub(super) fn take_writes(&self) -> Writes {
         std::mem::take(&mut self.progress().writes)
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    /// The chaincode that asks.
+    pub(super) fn chaincode(&self) -> &str {
+        self.running.last().map_or("", String::as_str)
+    }
+
+    pub(super) fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets another chaincode run within the transaction.
+    async fn invoke(self, spec: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+        let spec = ChaincodeSpec::decode(spec.as_slice())?;
+        let name = spec.chaincode_id.unwrap_or_default().name;
+        let mut key = self.setting.key.clone();
+        let elsewhere = match name.split_once('/') {
+            Some((_, channel_id)) if channel_id != key.channel_id => {
+                channel_id.clone_into(&mut key.channel_id);
+                true
+            }
+            _ => false,
+        };
+        let local = name.split_once('/').map_or(name.as_str(), |(local, _)| local);
+        let name = if elsewhere { name.clone() } else { local.to_owned() };
+        if self.running.contains(&name) {
+            return Err(Refusal::AlreadyRuns { tx_id: key.tx_id, channel_id: key.channel_id });
+        }
+        let chaincode =
+            self.setting.chaincodes.find(&name).ok_or_else(|| Refusal::NoChaincode(name.clone()))?;
+        let mut inner = self.clone();
+        inner.running.push(name);
+        if elsewhere {
+            // It reads, and what it writes does not count.
+            inner.progress = Arc::default();
+        }
+        let invocation = Invocation {
+            key: key.clone(),
+            input: ChaincodeInput { decorations: BTreeMap::new(), ..spec.input.unwrap_or_default() },
+            is_init: false,
+            proposal: self.setting.proposal.clone(),
+            offers: self.setting.offers,
+        };
+        let local_msp_id = self.setting.local_msp_id.clone();
+        let end = match chaincode.answer(invocation, local_msp_id, Arc::new(inner)).await {
+            // Only the outermost chaincode's event counts.
+            Ending::Answer { response, .. } => {
+                key.message(Type::Completed, Response::from(response).encode_to_vec())
+            }
+            Ending::Failure { text } => key.message(Type::Error, text.into_bytes()),
+        };
+        Ok(ChaincodeMessage::encode_to_vec(&end))
+    }
+
     fn answer(&self, kind: Type, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let mut progress = self.progress();
         match kind {
-            Type::GetState => {
-                let GetState { key, collection } = Message::decode(payload)?;
-                public(&collection)?;
-                Ok(self.state.values.get(&key).cloned().unwrap_or_default())
+            Type::GetState | Type::GetStateMultiple | Type::GetPrivateDataHash | Type::GetStateMetadata => {
+                self.read(kind, payload)
             }
-            Type::PutState => {
-                let PutState { key, value, collection } = Message::decode(payload)?;
-                public(&collection)?;
-                // A peer takes an empty value for a deletion.
-                progress.write(key, (!value.is_empty()).then_some(value))
-            }
-            Type::DelState => {
-                let DelState { key, collection } = Message::decode(payload)?;
-                public(&collection)?;
-                progress.write(key, None)
-            }
-            Type::GetStateByRange => {
-                let request = GetStateByRange::decode(payload)?;
-                public(&request.collection)?;
-                self.range(&mut progress, request)
-            }
-            Type::GetHistoryForKey => {
-                let GetHistoryForKey { key } = Message::decode(payload)?;
-                let changes = self.state.history.get(&key).into_iter().flatten().rev();
-                Ok(progress.open(changes.map(Message::encode_to_vec)))
-            }
-            Type::QueryStateNext => {
-                let QueryStateNext { id } = Message::decode(payload)?;
-                let rest = progress.queries.remove(&id).ok_or(Refusal::NoQuery(id))?;
-                Ok(progress.open(rest.into_iter().map(|result| result.result_bytes)))
-            }
-            Type::QueryStateClose => {
-                let QueryStateClose { id } = Message::decode(payload)?;
-                progress.queries.remove(&id);
-                Ok(QueryResponse { id, ..QueryResponse::default() }.encode_to_vec())
-            }
-            kind => Err(Refusal::Unsupported(kind.as_str_name())),
+            Type::PutState
+            | Type::DelState
+            | Type::PurgePrivateData
+            | Type::PutStateMetadata
+            | Type::WriteBatchState => self.write(kind, payload),
+            Type::GetStateByRange
+            | Type::GetQueryResult
+            | Type::GetHistoryForKey
+            | Type::QueryStateNext
+            | Type::QueryStateClose => self.query(kind, payload),
+            kind => Err(Refusal::Unsupported(kind.as_str_name().to_owned())),
         }
-    }
-
-    fn range(&self, progress: &mut Progress, request: GetStateByRange) -> Result<Vec<u8>, Refusal> {
-        let GetStateByRange { start_key, end_key, metadata, .. } = request;
-        let entry = |(key, value): (&String, &Vec<u8>)| {
-            Kv { namespace: String::new(), key: key.clone(), value: value.clone() }.encode_to_vec()
-        };
-        if metadata.is_empty() {
-            return Ok(progress.open(self.between(start_key, end_key).map(entry)));
-        }
-        let QueryMetadata { page_size, bookmark } = Message::decode(metadata.as_slice())?;
-        progress.page()?;
-        let start = if bookmark.is_empty() { start_key } else { bookmark };
-        let mut rest = self.between(start, end_key);
-        let size = usize::try_from(page_size).unwrap_or_default();
-        let results: Vec<_> = rest
-            .by_ref()
-            .take(size)
-            .map(entry)
-            .map(|result_bytes| QueryResultBytes { result_bytes })
-            .collect();
-        let metadata = QueryResponseMetadata {
-            fetched_records_count: results.len().try_into().unwrap_or(i32::MAX),
-            bookmark: rest.next().map(|(key, _)| key.clone()).unwrap_or_default(),
-        };
-        Ok(QueryResponse { results, metadata: metadata.encode_to_vec(), ..QueryResponse::default() }
-            .encode_to_vec())
-    }
-
-    /// The entries from one key up to another; an empty last key is after all.
-    fn between(&self, start: String, end: String) -> impl Iterator<Item = (&String, &Vec<u8>)> {
-        let empty = !end.is_empty() && end <= start;
-        let end = if end.is_empty() { Bound::Unbounded } else { Bound::Excluded(end) };
-        let range = (!empty).then(|| self.state.values.range((Bound::Included(start), end)));
-        range.into_iter().flatten()
-    }
-}
-
-impl Progress {
-    fn write(&mut self, key: String, value: Option<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
-        if self.paged {
-            return Err(Refusal::PagedAndWritten);
-        }
-        self.writes.insert(key, value);
-        Ok(Vec::new())
-    }
-
-    fn page(&mut self) -> Result<(), Refusal> {
-        self.paged = true;
-        if self.writes.is_empty() { Ok(()) } else { Err(Refusal::PagedAndWritten) }
-    }
-
-    /// The first batch of results; the others stay for QUERY_STATE_NEXT.
-    fn open(&mut self, results: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
-        let mut results: Vec<_> = results.map(|result_bytes| QueryResultBytes { result_bytes }).collect();
-        let rest = results.split_off(results.len().min(BATCH));
-        self.opened = self.opened.saturating_add(1);
-        let id = self.opened.to_string();
-        let has_more = !rest.is_empty();
-        if has_more {
-            self.queries.insert(id.clone(), rest);
-        }
-        QueryResponse { results, has_more, id, metadata: Vec::new() }.encode_to_vec()
     }
 }
 
 impl Peer for Simulation {
     fn call(&self, kind: Type, payload: Vec<u8>) -> BoxFuture<'static, Result<Vec<u8>, LedgerError>> {
-        let answer = self.answer(kind, &payload).map_err(|refusal| LedgerError::Peer {
-            text: format!("{} failed: transaction ID: {}: {refusal}", kind.as_str_name(), self.tx_id),
-        });
-        std::future::ready(answer).boxed()
+        let tx_id = self.setting.key.tx_id.clone();
+        let refused = move |refusal: Refusal| LedgerError::Peer {
+            text: format!("{} failed: transaction ID: {tx_id}: {refusal}", kind.as_str_name()),
+        };
+        if kind == Type::InvokeChaincode {
+            return self.clone().invoke(payload).map(|result| result.map_err(refused)).boxed();
+        }
+        std::future::ready(self.answer(kind, &payload).map_err(refused)).boxed()
     }
-}
-
-fn public(collection: &str) -> Result<(), Refusal> {
-    if collection.is_empty() { Ok(()) } else { Err(Refusal::Unsupported("private data")) }
 }

@@ -9,6 +9,8 @@ mod server;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hlf_proto::Message;
+use hlf_proto::protos::ChaincodeAdditionalParams;
 use hlf_proto::protos::chaincode_message::Type;
 use hlf_shim::LedgerError;
 
@@ -65,6 +67,42 @@ async fn two_peers_with_many_transactions_at_once() {
     // Both have the same transaction ids, as two endorsers of one proposal have.
     let (left, right) = (server.connect().await, server.connect().await);
     tokio::join!(load(left), load(right));
+    server.stop().await;
+}
+
+/// A peer that does not offer them ends the stream when it gets them, with all its transactions.
+#[tokio::test]
+async fn batches_are_sent_only_to_peers_that_offer_them() {
+    let server = TestServer::start().await;
+    let offers = |offered, size| ChaincodeAdditionalParams {
+        use_write_batch: offered,
+        max_size_write_batch: size,
+        use_get_multiple_keys: offered,
+        max_size_get_multiple_keys: size,
+    };
+    for (offers, writes, reads) in [
+        (offers(false, 100), [Type::PutState; 251].to_vec(), [Type::GetState; 250].to_vec()),
+        (offers(true, 100), [Type::WriteBatchState; 4].to_vec(), [Type::GetStateMultiple; 3].to_vec()),
+        (offers(true, 1000), [Type::WriteBatchState; 2].to_vec(), [Type::GetStateMultiple; 1].to_vec()),
+    ] {
+        let mut peer = FakePeer::greet(server.address, &server.credentials).await;
+        peer.make_ready(&offers).await;
+        peer.call("t1", &["many"]).await;
+        let (mut state, mut seen) = (BTreeMap::new(), Vec::new());
+        loop {
+            let message = peer.next().await;
+            if message.r#type() == Type::Completed {
+                let response = hlf_proto::protos::Response::decode(message.payload.as_slice()).unwrap();
+                assert_eq!((response.status, response.payload.as_slice()), (200, &b"250"[..]));
+                break;
+            }
+            seen.push(message.r#type());
+            peer.reply(&mut state, message).await;
+        }
+        assert_eq!(state.len(), 251);
+        let (first, rest): (Vec<_>, Vec<_>) = seen.into_iter().partition(|kind| writes.contains(kind));
+        assert_eq!((first, rest), (writes, reads));
+    }
     server.stop().await;
 }
 

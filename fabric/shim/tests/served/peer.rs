@@ -8,9 +8,9 @@ use hlf_proto::Message;
 use hlf_proto::protos::chaincode_client::ChaincodeClient;
 use hlf_proto::protos::chaincode_message::Type;
 use hlf_proto::protos::{
-    ChaincodeId, ChaincodeInput, ChaincodeMessage, ChaincodeSpec, GetState, GetStateByRange, PutState,
-    QueryMetadata, QueryResponse, QueryResponseMetadata, QueryResultBytes, QueryStateClose, QueryStateNext,
-    Response,
+    ChaincodeAdditionalParams, ChaincodeId, ChaincodeInput, ChaincodeMessage, ChaincodeSpec, GetState,
+    GetStateByRange, GetStateMultiple, GetStateMultipleResult, PutState, QueryMetadata, QueryResponse,
+    QueryResponseMetadata, QueryResultBytes, QueryStateClose, QueryStateNext, Response, WriteBatchState,
 };
 use hlf_proto::queryresult::Kv;
 use tokio::sync::mpsc;
@@ -62,9 +62,9 @@ impl FakePeer {
         Self::try_connect(address, credentials, Some(credentials.client_identity())).await.unwrap()
     }
 
-    pub(crate) async fn make_ready(&mut self) {
+    pub(crate) async fn make_ready(&mut self, offers: &ChaincodeAdditionalParams) {
         self.send(Type::Registered, "", b"").await;
-        self.send(Type::Ready, "", b"").await;
+        self.send(Type::Ready, "", &offers.encode_to_vec()).await;
     }
 
     pub(crate) async fn send(&self, kind: Type, txid: &str, payload: &[u8]) {
@@ -123,6 +123,16 @@ impl FakePeer {
             Type::GetState => {
                 let request = GetState::decode(payload).unwrap();
                 state.get(&request.key).cloned().unwrap_or_default()
+            }
+            Type::GetStateMultiple => {
+                let request = GetStateMultiple::decode(payload).unwrap();
+                let values = request.keys.iter().map(|key| state.get(key).cloned().unwrap_or_default());
+                GetStateMultipleResult { values: values.collect() }.encode_to_vec()
+            }
+            Type::WriteBatchState => {
+                let request = WriteBatchState::decode(payload).unwrap();
+                state.extend(request.rec.into_iter().map(|record| (record.key, record.value)));
+                Vec::new()
             }
             Type::PutState => {
                 let request = PutState::decode(payload).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use hlf_proto::protos::ChaincodeAdditionalParams;
 use hlf_shim::{Chaincode, LedgerError, Response, ServeError, ServerConfig, Stub, TlsConfig, serve};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -49,7 +50,7 @@ impl TestServer {
     /// A peer that has registered the chaincode.
     pub(crate) async fn connect(&self) -> FakePeer {
         let mut peer = FakePeer::greet(self.address, &self.credentials).await;
-        peer.make_ready().await;
+        peer.make_ready(&ChaincodeAdditionalParams::default()).await;
         peer
     }
 
@@ -104,6 +105,19 @@ impl TestChaincode {
                 put?;
                 again?;
                 before.map_or_else(|| "was nothing".to_owned(), |_| "was something".to_owned())
+            }
+            ["many"] => {
+                let keys: Vec<_> = (0..250).map(|number| format!("k{number}")).collect();
+                stub.start_write_batch();
+                for key in &keys {
+                    stub.put(key, key.as_str()).await?;
+                }
+                stub.finish_write_batch().await?;
+                stub.start_write_batch();
+                stub.put("last", "sent at the end").await?;
+                let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+                let values = stub.get_many(&keys).await?;
+                values.into_iter().flatten().count().to_string()
             }
             ["count", start, end] => stub.range(start, end).await?.collect().await?.len().to_string(),
             ["page", size, bookmark] => {
