@@ -14,13 +14,14 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("hlf-devnet", &["hlf-proto"]),
     ("hlf-gateway", &["hlf-proto"]),
     ("hlf-proto", &[]),
     ("hlf-shim", &["hlf-proto", "hlf-shim-macros"]),
     ("hlf-shim-macros", &[]),
     ("lockstep", &["hlf-gateway", "lockstep-protocol"]),
+    ("lockstep-bench", &["lockstep", "lockstep-protocol"]),
     ("lockstep-chaincode", &["hlf-shim", "lockstep-protocol"]),
     ("lockstep-protocol", &[]),
     (

@@ -1,8 +1,9 @@
-//! The command line: `lockstep bank|vendor|client|ledger VERB`.
+//! The command line: `lockstep bank|vendor|client|ledger|bench VERB`.
 //!
 //! Every role's verbs live in a file of their own; this one has what they share.
 
 pub mod bank;
+pub mod bench;
 pub mod client;
 pub mod exit;
 pub mod ledger;
@@ -52,6 +53,8 @@ enum Role {
     /// Look at the ledger
     #[command(subcommand)]
     Ledger(ledger::Verb),
+    /// Measure: the paper's experiment
+    Bench(bench::Bench),
 }
 
 /// The folder in which a role keeps everything that it has.
@@ -152,6 +155,7 @@ async fn run(role: Role, output: &Output) -> Result<(), CliError> {
         Role::Vendor(verb) => verb.run(output).await,
         Role::Client(verb) => verb.run(output).await,
         Role::Ledger(verb) => verb.run(output).await,
+        Role::Bench(bench) => bench.run(output),
     }
 }
 

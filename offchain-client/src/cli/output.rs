@@ -52,6 +52,11 @@ impl Output {
         self.json
     }
 
+    /// Whether only results and errors are printed.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints one result: `value` as a line of JSON, or the text that `human` makes of it.
     pub fn result<T: Serialize>(&self, value: &T, human: impl FnOnce(&T) -> String) {
         let printed = if self.json {
