@@ -20,6 +20,7 @@ pub mod http;
 pub mod keeper;
 pub mod opening;
 pub mod opening_log;
+pub mod replay;
 pub mod settling;
 pub mod wire;
 

@@ -78,11 +78,19 @@ impl Bank {
             let id = channel.opening.opening().channel_id();
             in_log.insert(id);
             // Asked without the write lock: a log of years is read at every start.
-            if self.books.channel(&id).await?.is_some() {
+            let known = self.books.channel(&id).await?;
+            if known.as_ref().is_some_and(|row| row.account.is_some()) {
                 continue;
             }
             self.check_logged(&channel)
                 .map_err(|refusal| ReconcileError::NotOurs { channel: id, refusal })?;
+            if known.is_some() {
+                // The ledger told of it while the log was away; now it is known whose it is.
+                if self.books.adopt(&channel.request, self.clock.now()).await?.is_some() {
+                    self.books.set_logged(&id).await?;
+                }
+                continue;
+            }
             if self.books.restore(&channel, self.clock.now()).await? {
                 restored += 1;
             }

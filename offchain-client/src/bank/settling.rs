@@ -56,6 +56,13 @@ pub enum SettlingError {
     Apply(#[from] ApplyError),
 }
 
+impl SettlingError {
+    /// Whether the database does not answer at present, so that the same may succeed later.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Store(error) | Self::Apply(ApplyError::Store(error)) if error.is_away())
+    }
+}
+
 /// Why one event is not applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -255,8 +262,17 @@ impl Bank {
     /// # Errors
     /// [`ApplyError`].
     pub async fn catch_up(&self, record: &ChannelRecord) -> Result<Applied, ApplyError> {
+        self.catch_up_in(record, &ORDER).await
+    }
+
+    /// As [`Bank::catch_up`], for these states alone.
+    pub(super) async fn catch_up_in(
+        &self,
+        record: &ChannelRecord,
+        states: &[ChannelState],
+    ) -> Result<Applied, ApplyError> {
         let mut all = Applied::default();
-        for state in ORDER.into_iter().filter(|state| record.reached(*state)) {
+        for state in states.iter().copied().filter(|state| record.reached(*state)) {
             let settlement = match record.change_to(state) {
                 Ok(change) => self.judge(&change, record.clone()).await?,
                 Err(refusal) => {

@@ -10,4 +10,5 @@ mod openings;
 mod poison;
 mod settlement;
 mod slow;
+mod suspense;
 mod world;

@@ -15,6 +15,7 @@ use crate::bank::books::{ApplyError, Books, StoreError};
 use crate::bank::config::{BankConfig, KEY_FILE};
 use crate::bank::opening::ReconcileError;
 use crate::bank::opening_log::OpeningLogError;
+use crate::bank::replay::ReplayError;
 use crate::bank::settling::SettlingError;
 use crate::home::Home;
 use crate::keystore::{self, Passphrase};
@@ -188,10 +189,19 @@ impl From<ReconcileError> for CliError {
             ReconcileError::Store(error) => error.into(),
             ReconcileError::Log(error) => error.into(),
             lost @ ReconcileError::NotInLog(_) => Self::from_error(Exit::Mismatch, lost).with_hint(
-                "put the right log into place; if it is lost for good and the books are not a restored copy, \
-                 start with --rewrite-log",
+                "put the right log into place; if it is lost for good, start with --rewrite-log: openings that \
+                 restored books lack too then come back from the ledger alone, at the bank's expense",
             ),
             foreign @ ReconcileError::NotOurs { .. } => Self::from_error(Exit::Mismatch, foreign),
+        }
+    }
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Ledger(error) => error.into(),
+            ReplayError::Books(error) => SettlingError::from(error).into(),
         }
     }
 }

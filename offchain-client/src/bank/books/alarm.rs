@@ -13,6 +13,12 @@ use super::{Books, StoreError, Tx, damaged, stored_time, text_in, time_in};
 /// Most alarms that are shown at once.
 const SHOWN: i64 = 1000;
 
+/// Of a channel for which the suspense account stands in, since nobody is known who asked for it.
+pub(super) const IN_SUSPENSE: &str =
+    "opened on the ledger and unknown to the books; the suspense account pays";
+/// Of a channel for whose client the suspense account stands in.
+pub(super) const MONEY_LACKS: &str = "restored from the log; the client's account lacks the money";
+
 /// Something that a person must look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
@@ -110,19 +116,45 @@ pub(super) async fn raise(
     Ok(())
 }
 
-/// Keeps an alarm; the posting for its channel goes on.
+/// Keeps an alarm, once while it stands; the posting for its channel goes on.
 pub(super) async fn note(
     tx: &mut Tx,
     channel: &ChannelId,
     reason: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let same = sqlx::query("SELECT 1 FROM alarms WHERE channel = $1 AND reason = $2 AND cleared = 0")
+        .bind(channel.to_string())
+        .bind(reason)
+        .fetch_optional(&mut **tx)
+        .await?;
+    if same.is_some() {
+        return Ok(());
+    }
     let number = next_number(tx, "SELECT COALESCE(MAX(alarm), 0) + 1 FROM alarms").await?;
     sqlx::query("INSERT INTO alarms (alarm, channel, reason, at) VALUES ($1, $2, $3, $4)")
         .bind(number)
         .bind(channel.to_string())
         .bind(reason)
         .bind(stored_time(now)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The suspense account bears nothing more for the channel: what was noted of that is answered.
+pub(super) async fn borne_no_more(
+    tx: &mut Tx,
+    channel: &ChannelId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let update = "UPDATE alarms SET cleared = $1, because = 'the account bears it all' \
+                  WHERE channel = $2 AND cleared = 0 AND reason IN ($3, $4)";
+    sqlx::query(update)
+        .bind(stored_time(now)?)
+        .bind(channel.to_string())
+        .bind(IN_SUSPENSE)
+        .bind(MONEY_LACKS)
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -54,11 +54,11 @@ pub enum Finding {
         /// Its key, or `cash` or `suspense`.
         account: String,
     },
-    /// Accounts' reserves are not the sum of the channels' that are reserved or open.
+    /// Accounts' reserves are not what is set aside for the channels that are reserved or open.
     Reserves {
         /// What is reserved in all accounts.
         reserved: SignedMicros,
-        /// The totals of these channels.
+        /// What is set aside for these channels.
         channels: SignedMicros,
     },
 }
@@ -141,7 +141,7 @@ async fn reserves_off(tx: &mut Tx) -> Result<Option<Finding>, StoreError> {
             .await?;
     let channels = sum(
         tx,
-        "SELECT CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM channels WHERE state IN ('reserved', 'open')",
+        "SELECT CAST(COALESCE(SUM(reserve), 0) AS BIGINT) FROM channels WHERE state IN ('reserved', 'open')",
     )
     .await?;
     let off = Finding::Reserves { reserved: micros(reserved), channels: micros(channels) };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::PublicKey;
+use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::opening::{Approval, Opening, SignedOpening, SignedRequest, VerifiedRequest};
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::time::{MaxDrift, Timestamp};
@@ -13,7 +14,7 @@ use sqlx::any::AnyRow;
 
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
 use super::{Books, StoreError, Tx, account, alarm, amount_in, credential, damaged, flag_in};
-use super::{optional_text_in, stored_time, text_in, to_stored};
+use super::{optional_text_in, stored_time, suspense, text_in, to_stored};
 
 /// State of a channel that the ledger has not shown yet.
 pub(super) const RESERVED: &str = "reserved";
@@ -29,6 +30,10 @@ pub struct ChannelRow {
     pub vendor: PublicKey,
     /// F.
     pub total: Amount,
+    /// What is set aside for it: F, less what the ledger's channel of the same request has taken over.
+    pub reserve: Amount,
+    /// How much of that the suspense account bears in the place of `account`; after the ending, what is still owed.
+    pub stand_in: Amount,
     /// `reserved` until the ledger shows it, then the ledger's state.
     pub state: String,
     /// Whether posting has stopped.
@@ -41,6 +46,11 @@ impl ChannelRow {
     /// Whether the ledger has not shown it yet.
     pub fn is_unseen(&self) -> bool {
         self.state == RESERVED
+    }
+
+    /// Whether the ledger has had it open.
+    pub(super) fn was_opened(&self) -> bool {
+        !self.is_unseen() && self.state != ChannelState::Cancelled.name()
     }
 }
 
@@ -109,24 +119,34 @@ impl Books {
         if let Some(known) = granted(&mut tx, request).await? {
             return Ok(known);
         }
+        // Granted before the books were lost, and back from the ledger since: the same answer again [Spec §4].
+        if suspense::adopt(&mut tx, request.as_signed(), now).await?.is_some() {
+            let known =
+                granted(&mut tx, request).await?.ok_or_else(|| damaged("request", request.digest()))?;
+            tx.commit().await?;
+            return Ok(known);
+        }
         let approval = approve(&mut tx, request, limits, now).await?;
         let opening = request.opening(approval, limits.drift)?;
         let channel = NewChannel { request: request.as_signed().clone(), opening: sign(opening) };
         let payer = request.request().account_key.to_string();
-        enter(&mut tx, &channel, request.digest().to_string(), &payer, now).await.map_err(
-            |error| match error {
+        let own = to_stored(channel.opening.opening().terms().total)?;
+        let bearers = Bearers { payer, own, stand_in: 0 };
+        enter(&mut tx, &channel, request.digest().to_string(), &bearers, now).await.map_err(|error| {
+            match error {
                 PostError::Store(error) => ReserveError::Store(error),
                 PostError::Insufficient { .. } => ReserveError::Refused(Refusal::InsufficientFunds),
-            },
-        )?;
+            }
+        })?;
         tx.commit().await?;
         Ok(Granted { channel, already_done: false, logged: false })
     }
 
     /// Puts an opening of the log back into books that lack it, as after a restore; `false`: they have it.
     ///
-    /// Where the client's account lacks the money, the suspense account stands in, with an alarm: the signature
-    /// has left the bank, which owes F whatever its books have lost.
+    /// Where the client's account lacks money, the suspense account stands in for what is missing, with an alarm: the
+    /// signature has left the bank, which owes F whatever its books have lost. The account owes it, and money that
+    /// comes to it later takes its place. An account that is lost too is opened again: its key has signed the request.
     ///
     /// # Errors
     /// The database fails.
@@ -137,24 +157,26 @@ impl Books {
             return Ok(false);
         }
         let key = channel.request.request().account_key;
-        let holder = account::find(&mut tx, &key).await?;
-        let total = channel.opening.opening().terms().total;
-        let can_pay = holder.is_some_and(|holder| holder.balance >= total);
-        let payer = if can_pay { key.to_string() } else { SUSPENSE.to_owned() };
+        if account::find(&mut tx, &key).await?.is_none() {
+            account::insert(&mut tx, &key, now).await?;
+        }
+        let holder = account::find(&mut tx, &key).await?.ok_or_else(|| damaged("accounts", key))?;
+        let total = to_stored(channel.opening.opening().terms().total)?;
+        let own = to_stored(holder.balance)?.min(total);
+        let bearers = Bearers { payer: key.to_string(), own, stand_in: total - own };
         // A request that was answered twice, the first answer lost with the books, has its digest taken.
         let mut digest = channel.request.request().digest().to_string();
         let taken = sqlx::query("SELECT 1 FROM channels WHERE request = $1").bind(&digest);
         if taken.fetch_optional(&mut *tx).await?.is_some() {
             digest = id.to_string();
         }
-        match enter(&mut tx, channel, digest, &payer, now).await {
+        match enter(&mut tx, channel, digest, &bearers, now).await {
             Ok(()) => {}
             Err(PostError::Store(error)) => return Err(error),
             Err(PostError::Insufficient { .. }) => return Err(damaged("balance", key)),
         }
-        if !can_pay {
-            alarm::note(&mut tx, &id, "restored from the log; the client's account lacks the money", now)
-                .await?;
+        if bearers.stand_in > 0 {
+            alarm::note(&mut tx, &id, alarm::MONEY_LACKS, now).await?;
         }
         mark_logged(&mut tx, &id).await?;
         tx.commit().await?;
@@ -278,23 +300,23 @@ async fn enter(
     tx: &mut Tx,
     channel: &NewChannel,
     digest: String,
-    payer: &str,
+    bearers: &Bearers,
     now: Timestamp,
 ) -> Result<(), PostError> {
     let request = (digest, json("signed_request", &channel.request)?);
-    insert(tx, &channel.opening, payer, request, now).await?;
-    let opening = channel.opening.opening();
-    set_aside(tx, payer, Cause::Reserve, &opening.channel_id(), opening.terms().total, now).await
+    insert(tx, &channel.opening, bearers, request, now).await?;
+    set_aside(tx, bearers, Cause::Reserve, &channel.opening.opening().channel_id(), now).await
 }
 
-/// Keeps a channel whose request is not known; the suspense account pays.
+/// Keeps a channel whose request is not known.
 pub(super) async fn insert_unknown(
     tx: &mut Tx,
     opening: &SignedOpening,
+    bearers: &Bearers,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let request = (opening.opening().channel_id().to_string(), String::new());
-    insert(tx, opening, SUSPENSE, request, now).await?;
+    insert(tx, opening, bearers, request, now).await?;
     // The log is for what the bank signs now; this came back from the ledger.
     mark_logged(tx, &opening.opening().channel_id()).await
 }
@@ -302,18 +324,18 @@ pub(super) async fn insert_unknown(
 async fn insert(
     tx: &mut Tx,
     signed: &SignedOpening,
-    payer: &str,
+    bearers: &Bearers,
     (digest, request): (String, String),
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let opening = signed.opening();
     let terms = opening.terms();
     let insert = "INSERT INTO channels (channel, account, vendor, payment_key, nonce, request, signed_request, \
-                  opening, total, state, logged, halted, created, due) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12)";
+                  opening, total, state, logged, halted, created, due, reserve, stand_in) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0, $11, $12, $13, $14)";
     sqlx::query(insert)
         .bind(opening.channel_id().to_string())
-        .bind(payer)
+        .bind(&bearers.payer)
         .bind(terms.vendor_key.to_string())
         .bind(terms.client_key.to_string())
         .bind(terms.nonce.to_string())
@@ -325,25 +347,87 @@ async fn insert(
         .bind(stored_time(now)?)
         // Nothing is to be done for it before that.
         .bind(stored_time(terms.open_by)?)
+        .bind(bearers.own + bearers.stand_in)
+        .bind(bearers.stand_in)
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
-/// Moves F from an account's balance to its reserve.
+/// Who sets aside how much for a channel.
+#[derive(Clone, Debug)]
+pub(super) struct Bearers {
+    /// The row of the account that pays.
+    pub(super) payer: String,
+    /// What it sets aside itself.
+    pub(super) own: i64,
+    /// What the suspense account sets aside in its place.
+    pub(super) stand_in: i64,
+}
+
+/// Moves what is set aside from balances to reserves.
 pub(super) async fn set_aside(
     tx: &mut Tx,
-    payer: &str,
+    bearers: &Bearers,
     cause: Cause,
     id: &ChannelId,
-    total: Amount,
     now: Timestamp,
 ) -> Result<(), PostError> {
-    let micros = to_stored(total)?;
-    let side = |bucket, micros| Posting { account: payer.to_owned(), bucket, micros };
-    let postings = [side(Bucket::Balance, -micros), side(Bucket::Reserved, micros)];
+    let side = |account: &str, bucket, micros| Posting { account: account.to_owned(), bucket, micros };
+    let postings = [
+        side(&bearers.payer, Bucket::Balance, -bearers.own),
+        side(&bearers.payer, Bucket::Reserved, bearers.own),
+        side(SUSPENSE, Bucket::Balance, -bearers.stand_in),
+        side(SUSPENSE, Bucket::Reserved, bearers.stand_in),
+    ];
     let reason = Reason { cause, channel: Some(id), reference: "", at: now };
     post(tx, reason, &postings).await.map(drop)
+}
+
+/// All channels under a client's payment key, the oldest first.
+pub(super) async fn find_by_payment_key(tx: &mut Tx, key: &PublicKey) -> Result<Vec<ChannelRow>, StoreError> {
+    let select = "SELECT * FROM channels WHERE payment_key = $1 ORDER BY created, channel";
+    let rows = sqlx::query(select).bind(key.to_string()).fetch_all(&mut **tx).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The request that a channel was granted for, if the books know it.
+pub(super) async fn request_of(tx: &mut Tx, id: &ChannelId) -> Result<Option<SignedRequest>, StoreError> {
+    let select = "SELECT signed_request FROM channels WHERE channel = $1 AND signed_request <> ''";
+    let row = sqlx::query(select).bind(id.to_string()).fetch_optional(&mut **tx).await?;
+    row.map(|row| parse(&row, "signed_request")).transpose()
+}
+
+/// Takes a channel's request away from it, if `opening` answers that as well.
+pub(super) async fn take_request(
+    tx: &mut Tx,
+    id: &ChannelId,
+    opening: &Opening,
+) -> Result<Option<SignedRequest>, StoreError> {
+    let request = request_of(tx, id).await?;
+    let request = request.filter(|request| request.request().check_answer(opening).is_ok());
+    if request.is_some() {
+        sqlx::query("UPDATE channels SET request = $1, signed_request = '' WHERE channel = $1")
+            .bind(id.to_string())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(request)
+}
+
+/// Keeps the request of a channel that the books know from the ledger alone; the log is to learn of it.
+pub(super) async fn keep_request(
+    tx: &mut Tx,
+    id: &ChannelId,
+    request: &SignedRequest,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE channels SET request = $1, signed_request = $2, logged = 0 WHERE channel = $3")
+        .bind(request.request().digest().to_string())
+        .bind(json("signed_request", request)?)
+        .bind(id.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn find(tx: &mut Tx, id: &ChannelId) -> Result<Option<ChannelRow>, StoreError> {
@@ -380,6 +464,8 @@ pub(super) fn read(row: &AnyRow) -> Result<ChannelRow, StoreError> {
         account: if payer == SUSPENSE { None } else { optional_text_in(row, "account")? },
         vendor: text_in(row, "vendor")?,
         total: amount_in(row, "total")?,
+        reserve: amount_in(row, "reserve")?,
+        stand_in: amount_in(row, "stand_in")?,
         state: row.try_get("state")?,
         halted: flag_in(row, "halted")?,
         opening: parse(row, "opening")?,

@@ -61,6 +61,10 @@ text_enum! {
         Reserve = "reserve",
         /// The suspense account stands in for an unknown client of a channel that the bank has signed.
         Opened = "opened",
+        /// The channel on the ledger has taken over the reserve of its request, which stood with another channel (the reference).
+        TakenOver = "taken_over",
+        /// Money of the account has taken the place of what the suspense account bore for it.
+        Swept = "swept",
         /// The opening was cancelled on the ledger.
         Cancelled = "cancelled",
         /// The channel was refunded on the ledger.

@@ -17,6 +17,7 @@ mod fraud;
 mod pending;
 mod settle;
 mod statement;
+mod suspense;
 mod transfer;
 
 use std::fmt::Display;
@@ -38,7 +39,7 @@ pub use channel::{ChannelRow, Granted, Limits, NewChannel, ReserveError};
 pub use credential::CredentialRow;
 pub use decision::{Accusation, DecisionError, Recorded, Verdict};
 pub use entry::{Bucket, Cause, SignedMicros};
-pub use pending::{Case, Decisions};
+pub use pending::{Case, Decisions, Progress};
 pub use settle::{Applied, ApplyError, Settlement};
 pub use statement::{Line, MAX_LINES, Movement, ReputationChange, Statement};
 pub use transfer::{Direction, Transfer, TransferError, Transferred};

@@ -8,7 +8,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::{Accusation, Books, ChannelRow, StoreError, Tx};
-use super::{channel, damaged, decision, flag_in, optional_text_in, stored_time, text_in};
+use super::{alarm, channel, damaged, decision, flag_in, optional_text_in, stored_time, text_in};
 
 /// The column `due` of a channel that nothing is to be done for any more.
 pub(super) const NEVER: i64 = i64::MAX;
@@ -60,7 +60,51 @@ pub struct Decisions {
     pub signed: Option<Units>,
 }
 
+/// How far the books have followed a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The last state that was posted; `None`: the books do not know the channel.
+    pub state: Option<String>,
+    /// Whether posting has stopped.
+    pub halted: bool,
+}
+
 impl Books {
+    /// How far the books have followed a channel.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn progress(&self, id: &ChannelId) -> Result<Progress, StoreError> {
+        let select = "SELECT state, halted FROM channels WHERE channel = $1";
+        let row = sqlx::query(select).bind(id.to_string()).fetch_optional(&self.pool).await?;
+        match row {
+            Some(row) => {
+                Ok(Progress { state: Some(row.try_get("state")?), halted: flag_in(&row, "halted")? })
+            }
+            None => Ok(Progress { state: None, halted: alarm::stands(&mut self.read().await?, id).await? }),
+        }
+    }
+
+    /// Keeps whether the bank is still posting what the ledger had when it was started.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn set_catching_up(&self, catching_up: bool) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let update = sqlx::query("UPDATE owner SET catching_up = $1").bind(i64::from(catching_up));
+        update.execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Whether the bank is still posting what the ledger had when it was started, or was stopped while it did.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn is_catching_up(&self) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT catching_up FROM owner").fetch_optional(&self.pool).await?;
+        row.map_or(Ok(false), |row| flag_in(&row, "catching_up"))
+    }
+
     /// Channels that are to be looked at by `now`, at most `limit`, those due longest first.
     ///
     /// # Errors

@@ -11,12 +11,11 @@ use lockstep_protocol::posting::{Movement, Pot};
 use lockstep_protocol::time::Timestamp;
 use sqlx::Row;
 
-use super::channel::{RESERVED, set_aside};
+use super::channel::{Bearers, RESERVED};
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
 use super::pending::{self, NEVER};
-use super::{
-    Books, ChannelRow, StoreError, Tx, account, alarm, amount_in, channel, damaged, stored_time, to_stored,
-};
+use super::suspense::{self, Shares};
+use super::{Books, ChannelRow, StoreError, Tx, account, alarm, channel, damaged, stored_time, to_stored};
 use crate::ledger::{EventCheckpoint, LedgerEvent, TransactionId};
 
 /// What one change of an event means for the books.
@@ -102,15 +101,8 @@ impl Books {
     /// # Errors
     /// The database fails.
     pub async fn claimed(&self, channel: &ChannelId) -> Result<Amount, StoreError> {
-        let select = "SELECT postings.amount FROM entries JOIN postings ON postings.entry = entries.entry \
-                      WHERE entries.channel = $1 AND entries.cause = $2 AND postings.amount > 0";
-        let row = sqlx::query(select)
-            .bind(channel.to_string())
-            .bind(Cause::Claimed.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        // A channel is claimed once, and one claim moves one amount.
-        row.map_or(Ok(Amount::ZERO), |row| amount_in(&row, "amount"))
+        let micros = suspense::claimed(&mut self.read().await?, channel).await?;
+        u64::try_from(micros).map(Amount::from_micros).map_err(|_| damaged("amount", micros))
     }
 
     /// Applies an event with what its changes mean, and moves the checkpoint, in one transaction. A change
@@ -211,28 +203,49 @@ async fn settle(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<Sett
     if halted {
         return Ok(Settled::Halted);
     }
-    // 3. the channel, for which the suspense account stands in where the books do not know it.
+    // 3. one payment key opens one channel [Spec §8].
+    let terms = change.record.opening().terms();
+    if change.state == ChannelState::Open {
+        let others = channel::find_by_payment_key(tx, &terms.client_key).await?;
+        let opened = |other: &&ChannelRow| other.channel != id && other.was_opened();
+        if let Some(other) = others.iter().find(opened) {
+            let reason = format!("open on the ledger under the payment key of channel {}", other.channel);
+            alarm::raise(tx, &id, &reason, now).await?;
+            return Ok(Settled::Alarmed);
+        }
+    }
+    // 4. the channel, also one that the books have lost.
     let row = match found {
         Some(row) => row,
-        None if change.state == ChannelState::Open => take_into_suspense(tx, change.record, now).await?,
+        None if change.state == ChannelState::Open => suspense::take_in(tx, change.record, now).await?,
+        None if change.state == ChannelState::Cancelled => {
+            // Nothing is set aside for it, so nothing is freed; its request may be granted otherwise.
+            let bearers = Bearers { payer: SUSPENSE.to_owned(), own: 0, stand_in: 0 };
+            channel::insert_unknown(tx, change.record.signed_opening(), &bearers, now).await?;
+            channel::find(tx, &id).await?.ok_or_else(|| damaged("channels", id))?
+        }
         None => {
             let reason = format!("{} on the ledger, and never opened", change.state);
             alarm::raise(tx, &id, &reason, now).await?;
             return Ok(Settled::Alarmed);
         }
     };
-    // 4. the change must follow on what the books have seen.
+    // 5. the change must follow on what the books have seen.
     if !follows(&row.state, change.state) {
         let reason = format!("{} on the ledger after {}", change.state, row.state);
         alarm::raise(tx, &id, &reason, now).await?;
         return Ok(Settled::Alarmed);
     }
-    // 5. money, reputation, state, and the event's id.
+    // 6. money, reputation, state, and the event's id.
     post_change(tx, &row, change.state, change.movements, now).await?;
     if change.record.release().is_some() && change.state == ChannelState::Closed {
         reward(tx, &row, now).await?;
     }
     keep_applied(tx, change, now).await?;
+    // 7. what came in takes the place of what the suspense account bears for these accounts.
+    for key in [row.account.as_ref(), Some(&row.vendor)].into_iter().flatten() {
+        suspense::sweep(tx, key, now).await?;
+    }
     Ok(Settled::Posted)
 }
 
@@ -264,28 +277,62 @@ async fn post_change(
         ChannelState::Claimed => Cause::Claimed,
         ChannelState::Resolved => Cause::Resolved,
     };
-    if movements.is_empty() {
-        return Ok(());
-    }
     ensure_account(tx, &row.vendor, now).await?;
     let client = row.account.map_or_else(|| SUSPENSE.to_owned(), |key| key.to_string());
-    let place = |pot| match pot {
-        Pot::ClientReserved => (client.clone(), Bucket::Reserved),
-        Pot::ClientWithheld => (client.clone(), Bucket::Withheld),
-        Pot::ClientBalance => (client.clone(), Bucket::Balance),
-        Pot::VendorBalance => (row.vendor.to_string(), Bucket::Balance),
-    };
+    let (mut paid, mut shares) = (0, Shares::of(row, 0)?);
+    if state == ChannelState::Resolved {
+        paid = suspense::claimed(tx, &row.channel).await?;
+        shares = Shares::of(row, paid)?;
+    }
     let mut postings = Vec::new();
     for movement in movements {
         let micros = to_stored(movement.amount)?;
-        for (pot, micros) in [(movement.from, -micros), (movement.to, micros)] {
-            let (account, bucket) = place(pot);
-            postings.push(Posting { account, bucket, micros });
+        let (own, borne) = if movement.to == Pot::VendorBalance {
+            paid += micros;
+            shares.take(micros)
+        } else {
+            shares.take_rest()
+        };
+        let mut side = |account: &str, pot, micros| {
+            postings.push(Posting { account: account.to_owned(), bucket: bucket_of(pot), micros });
+        };
+        side(&client, movement.from, -own);
+        side(SUSPENSE, movement.from, -borne);
+        if movement.to == Pot::VendorBalance {
+            side(&row.vendor.to_string(), movement.to, micros);
+        } else {
+            side(&client, movement.to, own);
+            side(SUSPENSE, movement.to, borne);
         }
     }
     let reason = Reason { cause, channel: Some(&row.channel), reference: "", at: now };
-    post(tx, reason, &postings).await?;
+    // Nothing moves for a claim of nothing, or where another channel has taken over what was set aside.
+    if postings.iter().any(|posting| posting.micros != 0) {
+        post(tx, reason, &postings).await?;
+    }
+    if row.stand_in > Amount::ZERO && is_final(state) {
+        // What the suspense account has paid for good is owed still; what was left has gone back to it.
+        let own = to_stored(row.reserve)? - to_stored(row.stand_in)?;
+        suspense::owe(tx, &row.channel, paid - paid.min(own), now).await?;
+    }
     Ok(())
+}
+
+fn bucket_of(pot: Pot) -> Bucket {
+    match pot {
+        Pot::ClientReserved => Bucket::Reserved,
+        Pot::ClientWithheld => Bucket::Withheld,
+        Pot::ClientBalance | Pot::VendorBalance => Bucket::Balance,
+    }
+}
+
+fn is_final(state: ChannelState) -> bool {
+    match state {
+        ChannelState::Cancelled | ChannelState::Closed | ChannelState::Refunded | ChannelState::Resolved => {
+            true
+        }
+        ChannelState::Open | ChannelState::Frozen | ChannelState::Claimed => false,
+    }
 }
 
 /// Clean settlement by release: one point for both, up to 100 [Spec §9].
@@ -304,22 +351,6 @@ async fn ensure_account(tx: &mut Tx, key: &PublicKey, now: Timestamp) -> Result<
         account::insert(tx, key, now).await?;
     }
     Ok(())
-}
-
-/// For a channel that the books do not know but whose opening this bank has signed: the suspense account pays
-/// F, and may fall below zero, as the bank's loss [Spec §9].
-async fn take_into_suspense(
-    tx: &mut Tx,
-    record: &ChannelRecord,
-    now: Timestamp,
-) -> Result<ChannelRow, ApplyError> {
-    let id = record.channel_id();
-    let terms = record.opening().terms();
-    channel::insert_unknown(tx, record.signed_opening(), now).await?;
-    set_aside(tx, SUSPENSE, Cause::Opened, &id, terms.total, now).await?;
-    alarm::note(tx, &id, "opened on the ledger and unknown to the books; the suspense account pays", now)
-        .await?;
-    Ok(channel::find(tx, &id).await?.ok_or_else(|| damaged("channels", id))?)
 }
 
 async fn keep_applied(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<(), StoreError> {

@@ -41,7 +41,7 @@ pub struct Line {
     pub cause: Cause,
     /// For which channel.
     pub channel: Option<ChannelId>,
-    /// The reference of a deposit or a withdrawal.
+    /// The reference of a deposit or a withdrawal; the other channel of a reserve that was taken over.
     pub reference: Option<String>,
     /// What it changed in this account.
     pub movements: Vec<Movement>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::find;
 use super::entry::{Bucket, CASH, Cause, PostError, Posting, Reason, post};
-use super::{Account, Books, StoreError, amount_in, damaged, text_in, to_stored};
+use super::{Account, Books, StoreError, amount_in, damaged, suspense, text_in, to_stored};
 
 /// Longest reference of a transfer, in bytes.
 const MAX_REFERENCE: usize = 256;
@@ -147,6 +147,7 @@ impl Books {
             .execute(&mut *tx)
             .await
             .map_err(StoreError::from)?;
+        suspense::sweep(&mut tx, transfer.key, now).await?;
         let account = find(&mut tx, transfer.key).await?.ok_or_else(|| damaged("accounts", transfer.key))?;
         tx.commit().await.map_err(StoreError::from)?;
         Ok(Transferred::Done(account))

@@ -60,10 +60,10 @@ impl From<StoreError> for StepError {
     }
 }
 
-/// Does what is due every `period`, until `stop` resolves.
+/// Does what is due every `period`, until `stop` resolves. A database that does not answer is asked again.
 ///
 /// # Errors
-/// The books fail.
+/// The books fail for good.
 pub async fn run(
     bank: Arc<Bank>,
     ledger: Arc<dyn Ledger>,
@@ -72,7 +72,12 @@ pub async fn run(
 ) -> Result<(), SettlingError> {
     let keep_for_ever = async {
         loop {
-            bank.keep_all(ledger.as_ref()).await?;
+            match bank.keep_all(ledger.as_ref()).await {
+                Err(error) if error.is_away() => {
+                    tracing::warn!(%error, "the books cannot be read or written; trying again");
+                }
+                kept => kept?,
+            }
             tokio::time::sleep(period).await;
         }
     };

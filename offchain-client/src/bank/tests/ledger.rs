@@ -170,8 +170,19 @@ impl Ledger for TestLedger {
         if self.state().fault == Fault::Down { unavailable() } else { Ok(self.record(id)) }
     }
 
-    async fn channels(&self, _: Party, _: PageRequest) -> Result<ChannelPage, LedgerError> {
-        unused()
+    /// Two at once, so that there are pages.
+    async fn channels(&self, party: Party, page: PageRequest) -> Result<ChannelPage, LedgerError> {
+        if self.state().fault == Fault::Down {
+            return unavailable();
+        }
+        let records = self.state().records.clone();
+        let of_bank = |record: &ChannelRecord| record.opening().terms().bank_key == *party.key();
+        let mut rest = records.into_iter().filter(|(id, _)| id.to_string() > page.bookmark);
+        let channels: Vec<_> = rest.by_ref().take(2).map(|(_, record)| record).collect();
+        let more = rest.next().is_some();
+        let last = channels.last().map(|record| record.channel_id().to_string());
+        let bookmark = last.filter(|_| more).unwrap_or_default();
+        Ok(ChannelPage { channels: channels.into_iter().filter(of_bank).collect(), bookmark })
     }
 
     async fn history(&self, _: ChannelId) -> Result<Vec<HistoryEntry>, LedgerError> {

@@ -119,6 +119,32 @@ impl World {
         self.bank.reconcile_openings().await.unwrap()
     }
 
+    /// A copy of the books as they are; the bank is restarted for it.
+    pub(super) async fn backup(&mut self) -> Vec<u8> {
+        self.bank.books().close().await;
+        let copy = std::fs::read(self.folder.path().join("books.db")).unwrap();
+        self.restart().await;
+        copy
+    }
+
+    /// Puts a copy of the books into place, and starts the bank; how many openings came back from the log.
+    pub(super) async fn restore(&mut self, backup: &[u8], keep_log: bool) -> u64 {
+        self.bank.books().close().await;
+        std::fs::write(self.folder.path().join("books.db"), backup).unwrap();
+        if !keep_log {
+            // As with --rewrite-log: the log is lost for good.
+            std::fs::remove_file(self.log_file()).unwrap();
+            let books = Books::connect(&self.url).await.unwrap();
+            books.forget_log().await.unwrap();
+            books.close().await;
+        }
+        self.restart().await
+    }
+
+    pub(super) fn log_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("openings.jsonl")
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         time(self.clock.load(Ordering::SeqCst))
     }
@@ -191,6 +217,17 @@ impl World {
         let (request, payment_key, chain) = self.request(client, vendor, terms, serial);
         let opening = self.bank.grant(&proven(client.0), request.clone()).await?;
         Ok(Granted { opening, request, payment_key, chain, vendor })
+    }
+
+    /// The same channel's keys with another opening that the bank gave for the same request.
+    pub(super) fn again(&self, granted: &Granted, opening: SignedOpening) -> Granted {
+        let request = granted.request.request();
+        let (client, vendor) = ([1, 2, 3, 4].into_iter(), granted.vendor);
+        let client = client.map(|number| WalletSeed::from_bytes([number; 32]));
+        let mut keys = client.map(|seed| (seed.payment_key(&request.nonce), seed.chain_seed(&request.nonce)));
+        let (payment_key, seed) = keys.find(|(key, _)| *key.public_key() == request.payment_key).unwrap();
+        let chain = TokenChain::new(request.nonce, &seed, request.token_count).unwrap();
+        Granted { opening, request: granted.request.clone(), payment_key, chain, vendor }
     }
 
     /// The client submits the opening.

@@ -50,6 +50,8 @@ struct ChannelLine {
     account: Option<PublicKey>,
     vendor: PublicKey,
     total: Amount,
+    /// What the suspense account bears in the place of `account`, which owes it.
+    stand_in: Amount,
     state: String,
     halted: bool,
     /// What the bank submits next: `cancel`, `refund`, `freeze` or `resolve`.
@@ -85,6 +87,7 @@ impl From<Case> for ChannelLine {
             account: case.row.account,
             vendor: case.row.vendor,
             total: case.row.total,
+            stand_in: case.row.stand_in,
             next: next.filter(|_| !case.row.halted),
             state: case.row.state,
             halted: case.row.halted,
@@ -111,6 +114,9 @@ impl ChannelsArgs {
             all.extend(page.into_iter().map(ChannelLine::from));
         }
         out.result(&all, |all| channel_table(all));
+        if books.is_catching_up().await? {
+            out.note("The bank is catching up with the ledger: some of these may have moved on.");
+        }
         Ok(())
     }
 }
@@ -145,6 +151,9 @@ fn channel_table(channels: &[ChannelLine]) -> String {
         }
         if let Some(units) = line.signed.or(line.decided) {
             decided.push(format!("resolve {}", units.as_count()));
+        }
+        if line.stand_in > Amount::ZERO {
+            decided.push(format!("suspense bears {}", line.stand_in.to_dollars()));
         }
         if line.fraud {
             decided.push("fraud proven".to_owned());

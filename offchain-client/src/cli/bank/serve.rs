@@ -34,7 +34,8 @@ pub struct Serve {
     bank: BankArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// Write every opening of the books into the log again: after the log was lost, never after the books were
+    /// Write every opening of the books into the log again, after the log was lost for good. Openings that restored
+    /// books lack as well then come back from the ledger alone, at the bank's expense until their clients ask again
     #[arg(long)]
     rewrite_log: bool,
 }
@@ -123,6 +124,11 @@ impl Serve {
             return Err(CliError::new(Exit::Setup, what).with_hint(
                 "set max_drift and organization in config.toml to what `lockstep ledger bank` shows",
             ));
+        }
+        tracing::info!("catching up with the ledger; requests are answered afterwards");
+        let replayed = bank.replay(&ledger).await?;
+        if replayed.posted > 0 || replayed.alarms > 0 {
+            tracing::warn!(?replayed, "the ledger had more than the books");
         }
         Ok((Arc::new(bank), Arc::new(ledger)))
     }
