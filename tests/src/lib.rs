@@ -9,5 +9,7 @@ pub mod process;
 mod runtime;
 pub mod scenario;
 pub mod scenarios;
+pub mod small_disk;
 pub mod suite;
+pub mod witness;
 pub mod world;

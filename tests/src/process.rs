@@ -105,15 +105,12 @@ impl Daemon {
     /// Asks the daemon to stop and waits until it has; true if it went by itself with exit code 0.
     pub fn stop(mut self) -> bool {
         self.signal(Signal::TERM);
-        let deadline = Instant::now() + STOP;
-        while Instant::now() < deadline {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return status.success(),
-                Ok(None) => thread::park_timeout(Duration::from_millis(10)),
-                Err(_) => return false,
-            }
-        }
-        false
+        end_within(&mut self.child, STOP) == Some(0)
+    }
+
+    /// Waits until the daemon ends by itself and gives its exit code; none if it does not, and is killed.
+    pub fn end_within(mut self, limit: Duration) -> Option<i32> {
+        end_within(&mut self.child, limit)
     }
 
     /// Kills the daemon at once (SIGKILL), as a crash would.
@@ -133,6 +130,50 @@ impl Drop for Daemon {
         let _ended = self.child.kill();
         let _waited = self.child.wait();
     }
+}
+
+/// A command that runs, and whose answer nobody reads; killed when dropped.
+#[derive(Debug)]
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// [`ProcessError::Io`] if it does not start.
+    pub fn start(mut command: Command) -> Result<Self, ProcessError> {
+        let program = PathBuf::from(command.get_program());
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map(Self).map_err(|source| ProcessError::Io { program, source })
+    }
+
+    /// Kills it at once (SIGKILL), as a crash would.
+    pub fn kill(self) {}
+
+    /// Waits until it ends by itself and gives its exit code; none if it does not, and is killed.
+    pub fn end_within(mut self, limit: Duration) -> Option<i32> {
+        end_within(&mut self.0, limit)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both fail only for a process that has ended and been waited for.
+        let _ended = self.0.kill();
+        let _waited = self.0.wait();
+    }
+}
+
+fn end_within(child: &mut Child, limit: Duration) -> Option<i32> {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.code(),
+            Ok(None) => thread::park_timeout(Duration::from_millis(10)),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Runs a command to its end and gives the JSON that it prints.

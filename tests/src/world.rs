@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::process::{self, Daemon, ProcessError};
 use crate::scenario::{Context, Failure, expect_eq};
+use crate::small_disk::SmallDisk;
 
 /// How long a scenario waits for something to become so.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +28,7 @@ pub struct World {
     folder: TempDir,
     bank: Option<Daemon>,
     vendor: Option<Daemon>,
+    small_disks: Vec<(Party, SmallDisk)>,
     bank_url: String,
     vendor_url: String,
     client_key: String,
@@ -84,12 +86,22 @@ impl World {
         Self::found_with(context, dollars, &["--max-drift", "1s"], &vendor)
     }
 
+    /// The same with a log of openings in a folder of its own.
+    ///
+    /// # Errors
+    /// If any program fails.
+    pub fn found_with_log_in(context: &Context, dollars: &str, log: &Path) -> Result<Self, Failure> {
+        let log = log.join("openings.jsonl").display().to_string();
+        Self::found_with(context, dollars, &["--opening-log", &log], &[])
+    }
+
     fn found_with(context: &Context, dollars: &str, bank: &[&str], vendor: &[&str]) -> Result<Self, Failure> {
         let mut world = Self {
             context: context.clone(),
             folder: tempfile::Builder::new().prefix("lockstep-world-").tempdir()?,
             bank: None,
             vendor: None,
+            small_disks: Vec::new(),
             bank_url: String::new(),
             vendor_url: String::new(),
             client_key: String::new(),
@@ -222,6 +234,18 @@ impl World {
         self.home(party).join("tls-cert.pem").display().to_string()
     }
 
+    /// What the scenario was given.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The bank's address for its customers.
+    #[must_use]
+    pub fn bank_url(&self) -> &str {
+        &self.bank_url
+    }
+
     /// The vendor's address for clients.
     #[must_use]
     pub fn vendor_url(&self) -> &str {
@@ -267,7 +291,7 @@ impl World {
     ///
     /// # Errors
     /// If it is not so in time, or cannot be asked.
-    pub fn until(&self, what: &str, so: impl Fn() -> Result<bool, Failure>) -> Result<(), Failure> {
+    pub fn until(&self, what: &str, mut so: impl FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
         let give_up = Instant::now() + PATIENCE;
         while !so()? {
             if Instant::now() >= give_up {
@@ -322,7 +346,46 @@ impl World {
 
     fn serve(&self, party: Party) -> Result<Daemon, Failure> {
         let log = self.folder.path().join(format!("{}.log", party.name()));
-        Ok(Daemon::start(party.name(), self.command(party, &["serve"]), log)?)
+        let mut command = self.command(party, &["serve"]);
+        if let Some((_, disk)) = self.small_disks.iter().find(|(owner, _)| *owner == party) {
+            command = disk.run(&command);
+        }
+        Ok(Daemon::start(party.name(), command, log)?)
+    }
+
+    /// From now on a daemon's folder, in its home or another one, lies on a disk with little room while it serves; or no more.
+    ///
+    /// # Errors
+    /// If a folder cannot be made.
+    pub fn lay_on_small_disk(&mut self, party: Party, disk: Option<(&Path, u32)>) -> Result<(), Failure> {
+        self.small_disks.retain(|(owner, _)| *owner != party);
+        if let Some((folder, kilobytes)) = disk {
+            let disk = SmallDisk::new(folder, &self.empty_folder("under-a-small-disk")?, kilobytes);
+            self.small_disks.push((party, disk));
+        }
+        Ok(())
+    }
+
+    /// A new folder beside the parties'.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn empty_folder(&self, name: &str) -> Result<PathBuf, Failure> {
+        Ok(tempfile::Builder::new().prefix(name).tempdir_in(self.folder.path())?.keep())
+    }
+
+    /// Waits until a daemon ends by itself and gives its exit code.
+    ///
+    /// # Errors
+    /// If it does not run, or does not end.
+    pub fn ended(&mut self, party: Party) -> Result<i32, Failure> {
+        let daemon = match party {
+            Party::Bank => self.bank.take(),
+            Party::Vendor => self.vendor.take(),
+            Party::Client => None,
+        };
+        let code = daemon.and_then(|daemon| daemon.end_within(PATIENCE));
+        code.ok_or_else(|| Failure::new(format!("the {} did not end by itself", party.name())))
     }
 
     /// What a daemon logged so far.

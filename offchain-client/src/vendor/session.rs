@@ -108,7 +108,7 @@ pub(super) async fn serve(
         let visit = shared.seats.visit(channel);
         let idle_at = Instant::now() + shared.proof_wait;
         let shared = Arc::clone(&shared);
-        let (welcomed, proof, proven) = (false, None, false);
+        let (welcomed, proof, proven) = (None, None, false);
         Session { shared, channel, visit, incoming, out, permit, welcomed, proof, proven, idle_at }
             .run()
             .await
@@ -169,7 +169,8 @@ struct Session {
     incoming: Streaming<wire::ToVendor>,
     out: mpsc::Sender<ToClient>,
     permit: OwnedSemaphorePermit,
-    welcomed: bool,
+    /// Whether its first message said that the channel is closing; `None` before that message.
+    welcomed: Option<bool>,
     /// The batch by which this stream showed whose it is, until it is judged.
     proof: Option<Vec<u8>>,
     /// This stream has shown that it is the client's.
@@ -218,9 +219,9 @@ impl Session {
     }
 
     async fn welcome(&mut self, last: Ack, closing: bool) -> Result<(), End> {
-        if !self.welcomed {
+        if self.welcomed.is_none() {
             self.say(ToClient::Welcome(Welcome { last, closing })).await?;
-            self.welcomed = true;
+            self.welcomed = Some(closing);
         }
         Ok(())
     }
@@ -383,7 +384,11 @@ impl Session {
                 message = next(&mut self.incoming) => message?,
             };
             match message {
-                // Sent before the request reached the client; nothing more is accepted.
+                // This client was told at once that nothing more is accepted.
+                ToVendor::Batch(_) if self.welcomed == Some(true) => {
+                    return Err(Refusal::ChannelClosing.into());
+                }
+                // Sent before the request reached the client.
                 ToVendor::Batch(_) => {}
                 ToVendor::Release(signature) => {
                     let closing = Closing::resume(&record, head)?;

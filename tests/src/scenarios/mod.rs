@@ -1,13 +1,16 @@
 //! What must hold, on devnet and on Fabric alike.
 
 mod arguments;
+mod cheats;
 mod closes;
+mod crashes;
 mod crowd;
 mod endings;
 mod frozen;
 mod openings;
 mod payments;
 mod settlement;
+mod stale;
 mod unreleased;
 
 use crate::scenario::Scenario;
@@ -23,6 +26,9 @@ pub fn all() -> Vec<Scenario> {
         endings::SCENARIOS,
         frozen::SCENARIOS,
         payments::SCENARIOS,
+        cheats::SCENARIOS,
+        stale::SCENARIOS,
+        crashes::SCENARIOS,
         arguments::SCENARIOS,
         crowd::SCENARIOS,
     ]

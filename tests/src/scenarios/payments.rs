@@ -1,12 +1,10 @@
 //! What the vendor refuses on the payment stream, and that the honest client goes on unharmed.
 
-use lockstep::ledger::Ledger as _;
-use lockstep::ledger::fabric::{Caller, FabricLedger};
 use lockstep_protocol::payment::PaymentRecord;
-use lockstep_protocol::{ChannelId, PaymentNumber, Refusal, Token};
+use lockstep_protocol::{PaymentNumber, Refusal, Token};
 use serde_json::Value;
 
-use crate::hostile::{Hostile, Said};
+use crate::hostile::Hostile;
 use crate::runtime::block_on;
 use crate::scenario::{Context, Failure, Scenario, expect_eq};
 use crate::world::{Party, World, text};
@@ -21,22 +19,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Opens a channel and gives its id and a hostile payer on it.
-fn hostile(context: &Context, world: &World, price: &str, count: u32) -> Result<(String, Hostile), Failure> {
+fn hostile(world: &World, price: &str, count: u32) -> Result<(String, Hostile), Failure> {
     let opened = world.open(price, count)?;
     let channel = text(&opened, "channel_id")?.to_owned();
-    let id: ChannelId = channel.parse()?;
-    let record = block_on(async {
-        FabricLedger::connect(&context.profile, "ClientMSP", Caller::User)?
-            .channel(id)
-            .await
-            .map_err(Failure::from)
-    })?;
-    let record = record.ok_or_else(|| Failure::new("the channel is not on the ledger"))?;
-    Ok((channel, Hostile::new(world, &record)?))
-}
-
-fn expect_refused(what: &str, said: &Said, refusal: Refusal, over: bool) -> Result<(), Failure> {
-    expect_eq(what, said.refused()?, (u32::from(refusal.number()), over))
+    let payer = Hostile::new(world, &channel)?;
+    Ok((channel, payer))
 }
 
 /// The honest client still can pay and settle: what was refused cost nothing.
@@ -48,35 +35,32 @@ fn goes_on(world: &World, channel: &str, receipts: u64) -> Result<(), Failure> {
 
 fn unfit(context: &Context) -> Result<(), Failure> {
     let world = World::found(context, "1000")?;
-    let (channel, mut client) = hostile(context, &world, "6", 10)?;
+    let (channel, mut client) = hostile(&world, "6", 10)?;
     let good = client.honest(1, "")?.record();
     block_on(async {
         let wrong = PaymentRecord { token: Token::from_bytes([9; 32]), ..good.clone() };
-        expect_refused(
+        client.send(1, vec![wrong]).await?.expect_refused(
             "a wrong token",
-            &client.send(1, vec![wrong]).await?,
             Refusal::WrongPaymentToken,
             true,
         )?;
-        expect_refused(
+        client.send(2, vec![good.clone()]).await?.expect_refused(
             "a number ahead",
-            &client.send(2, vec![good.clone()]).await?,
             Refusal::NumberAhead,
             false,
         )?;
         let twelve = client.honest(2, "")?.record();
-        expect_refused(
+        client.send(1, vec![twelve]).await?.expect_refused(
             "twelve dollars",
-            &client.send(1, vec![twelve]).await?,
             Refusal::PaymentTooLarge,
             true,
         )?;
         let said = client.send_bytes(b"no batch at all".to_vec()).await?;
-        expect_refused("bytes that are no batch", &said, Refusal::MalformedMessage, true)?;
+        said.expect_refused("bytes that are no batch", Refusal::MalformedMessage, true)?;
         let mut huge = PaymentNumber::FIRST.as_index().to_be_bytes().to_vec();
         huge.resize(900 * 1024, 0);
         let said = client.send_bytes(huge).await?;
-        expect_refused("a batch of nothing but zeros", &said, Refusal::MalformedMessage, true)
+        said.expect_refused("a batch of nothing but zeros", Refusal::MalformedMessage, true)
     })?;
     goes_on(&world, &channel, 1)?;
     world.stop()
@@ -84,7 +68,7 @@ fn unfit(context: &Context) -> Result<(), Failure> {
 
 fn repeated(context: &Context) -> Result<(), Failure> {
     let world = World::found(context, "1000")?;
-    let (_, mut client) = hostile(context, &world, "0.01", 100)?;
+    let (_, mut client) = hostile(&world, "0.01", 100)?;
     block_on(async {
         let payment = client.honest(1, "the first")?;
         let other = client.honest(1, "another first")?;
@@ -92,9 +76,8 @@ fn repeated(context: &Context) -> Result<(), Failure> {
         expect_eq("the acknowledgement", ack.number, PaymentNumber::FIRST)?;
         let again = client.send(1, vec![payment.record()]).await?.acknowledged()?;
         expect_eq("the acknowledgement again", again, ack)?;
-        expect_refused(
+        client.send(1, vec![other.record()]).await?.expect_refused(
             "another first",
-            &client.send(1, vec![other.record()]).await?,
             Refusal::NumberUsed,
             true,
         )?;
@@ -108,12 +91,12 @@ fn repeated(context: &Context) -> Result<(), Failure> {
 
 fn other_channel(context: &Context) -> Result<(), Failure> {
     let world = World::found(context, "1000")?;
-    let (one, mut first) = hostile(context, &world, "0.01", 100)?;
-    let (two, second) = hostile(context, &world, "0.01", 100)?;
+    let (one, mut first) = hostile(&world, "0.01", 100)?;
+    let (two, second) = hostile(&world, "0.01", 100)?;
     block_on(async {
         let payment = first.honest(1, "")?;
         let said = second.send(1, vec![payment.record()]).await?;
-        expect_refused("a payment of the other channel", &said, Refusal::WrongPaymentToken, true)
+        said.expect_refused("a payment of the other channel", Refusal::WrongPaymentToken, true)
     })?;
     goes_on(&world, &one, 1)?;
     goes_on(&world, &two, 1)?;
