@@ -1,12 +1,13 @@
 //! The command line.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
-use crate::config::{Config, ConfigError, Sketch};
+use crate::config::{Collection, CollectionsError, Config, ConfigError, Sketch, read_collections};
 use crate::inspect::{self, InspectError};
 use crate::network::{Devnet, NetworkError};
 
@@ -64,6 +65,9 @@ struct Up {
     /// Name of a chaincode; may be given several times.
     #[arg(long = "chaincode")]
     chaincodes: Vec<String>,
+    /// Private collections of a chaincode, in a file as for `peer lifecycle chaincode`; may be given several times.
+    #[arg(long = "collections", value_name = "CHAINCODE=FILE", value_parser = assignment)]
+    collections: Vec<(String, PathBuf)>,
     /// Domain below which the organisations' domains are.
     #[arg(long, default_value = "lockstep.test")]
     domain: String,
@@ -94,6 +98,9 @@ pub enum CliError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A file of collections is wrong.
+    #[error(transparent)]
+    Collections(#[from] CollectionsError),
     /// The network failed.
     #[error(transparent)]
     Network(#[from] NetworkError),
@@ -134,6 +141,7 @@ async fn start(up: Up, output: &mut impl std::io::Write) -> Result<(), CliError>
             organizations: up.orgs,
             channel: up.channel,
             chaincodes: up.chaincodes,
+            collections: collections(&up.collections)?,
             domain: up.domain,
             port_base: up.port_base,
             block_time: up.block_time,
@@ -147,6 +155,15 @@ async fn start(up: Up, output: &mut impl std::io::Write) -> Result<(), CliError>
     writeln!(output, "ready")?;
     output.flush()?;
     Ok(devnet.run(stop).await?)
+}
+
+fn assignment(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("CHAINCODE=FILE is expected")?;
+    Ok((name.to_owned(), path.into()))
+}
+
+fn collections(files: &[(String, PathBuf)]) -> Result<BTreeMap<String, Vec<Collection>>, CollectionsError> {
+    files.iter().map(|(name, path)| Ok((name.clone(), read_collections(path)?))).collect()
 }
 
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {

@@ -1,13 +1,18 @@
 //! The network's configuration file, `devnet.toml`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::core::definition::Definition;
 use crate::core::policy::{Policy, PolicyError};
+
+mod collection;
+
+pub use collection::{Collection, CollectionsError, read_collections};
 
 /// Name of the configuration file in the network's folder.
 pub const FILE: &str = "devnet.toml";
@@ -24,17 +29,34 @@ pub struct Config {
     /// Most transactions in a block.
     #[serde(default = "default_block_size")]
     pub block_size: usize,
-    /// How far a proposal's time may be from the network's, like `15m`.
+    /// How far a proposal's time may be from the network's, like `15m`; `0s` turns the check off, as before 3.0.
     #[serde(with = "duration_text", default = "default_time_window")]
     pub time_window: Duration,
     /// Longest time for one transaction in a chaincode, like `30s`.
     #[serde(with = "duration_text", default = "default_execute_timeout")]
     pub execute_timeout: Duration,
+    /// True to offer chaincodes write batches and reads of several keys, as peers since 3.1 do.
+    #[serde(default = "default_batches")]
+    pub batches: bool,
+    /// The state database whose abilities the network has.
+    #[serde(default)]
+    pub state_database: StateDatabase,
     /// The organisations.
     pub organizations: Vec<Organization>,
     /// The chaincodes.
     #[serde(default)]
     pub chaincodes: Vec<Chaincode>,
+}
+
+/// What a peer's state database can do. The state itself is always kept in one file of the network's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StateDatabase {
+    /// Rich queries over JSON values.
+    #[default]
+    CouchDb,
+    /// No rich queries.
+    LevelDb,
 }
 
 /// An organisation with one peer.
@@ -60,11 +82,16 @@ pub struct Chaincode {
     /// Its version.
     #[serde(default = "default_version")]
     pub version: String,
-    /// Who must endorse, like `OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')`.
+    /// Who must endorse, like `OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')` or
+    /// `MAJORITY Endorsement`, which it is unless something else is said.
+    #[serde(default = "default_policy")]
     pub policy: String,
     /// True if it must be initialised before anything else.
     #[serde(default)]
     pub init_required: bool,
+    /// Its private collections.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collections: Vec<Collection>,
     /// The organisations that run it, and where.
     pub processes: Vec<Process>,
 }
@@ -151,6 +178,20 @@ pub enum ConfigError {
         #[source]
         source: PolicyError,
     },
+    /// A collection is not right.
+    #[error("the collection {collection} of chaincode {chaincode} is wrong")]
+    Collection {
+        /// The chaincode.
+        chaincode: String,
+        /// The collection.
+        collection: String,
+        /// Why.
+        #[source]
+        source: PolicyError,
+    },
+    /// Collections of a chaincode that is not there.
+    #[error("there is no chaincode {0} to have collections")]
+    NoChaincode(String),
     /// A block without room.
     #[error("block_size must be at least 1")]
     BlockSize,
@@ -171,6 +212,8 @@ pub struct Sketch {
     pub channel: String,
     /// Names of the chaincodes.
     pub chaincodes: Vec<String>,
+    /// Their private collections, by name of the chaincode.
+    pub collections: BTreeMap<String, Vec<Collection>>,
     /// The domain below which the organisations' domains are.
     pub domain: String,
     /// Gateways listen on the ports above this one, chaincodes are dialled on those from 11 above it.
@@ -205,9 +248,9 @@ impl Sketch {
                 gateway: address(1 + index)?,
             });
         }
-        let principals: Vec<String> =
-            organizations.iter().map(|organization| format!("'{}.peer'", organization.msp_id)).collect();
-        let policy = format!("OutOf({}, {})", organizations.len() / 2 + 1, principals.join(", "));
+        if let Some(name) = self.collections.keys().find(|name| !self.chaincodes.contains(name)) {
+            return Err(ConfigError::NoChaincode(name.clone()));
+        }
         let mut chaincodes = Vec::new();
         for (number, name) in self.chaincodes.iter().enumerate() {
             let mut processes = Vec::new();
@@ -220,8 +263,9 @@ impl Sketch {
             chaincodes.push(Chaincode {
                 name: name.clone(),
                 version: default_version(),
-                policy: policy.clone(),
+                policy: default_policy(),
                 init_required: false,
+                collections: self.collections.get(name).cloned().unwrap_or_default(),
                 processes,
             });
         }
@@ -231,6 +275,8 @@ impl Sketch {
             block_size: self.block_size,
             time_window: default_time_window(),
             execute_timeout: default_execute_timeout(),
+            batches: default_batches(),
+            state_database: StateDatabase::default(),
             organizations,
             chaincodes,
         };
@@ -272,6 +318,36 @@ impl Config {
         self.organizations.iter().find(|organization| organization.msp_id == msp_id)
     }
 
+    /// MSP ids of the organisations.
+    #[must_use]
+    pub fn msp_ids(&self) -> Vec<String> {
+        self.organizations.iter().map(|organization| organization.msp_id.clone()).collect()
+    }
+
+    /// A chaincode's definition, with its policies read.
+    ///
+    /// # Errors
+    /// When a policy does not read.
+    pub fn definition(&self, chaincode: &Chaincode) -> Result<Definition, ConfigError> {
+        let msp_ids = self.msp_ids();
+        let name = || chaincode.name.clone();
+        let policy = Policy::read(&chaincode.policy, &msp_ids)
+            .map_err(|source| ConfigError::Policy { chaincode: name(), source })?;
+        let mut collections = BTreeMap::new();
+        for collection in &chaincode.collections {
+            let read = collection.read(&msp_ids).map_err(|source| ConfigError::Collection {
+                chaincode: name(),
+                collection: collection.name.clone(),
+                source,
+            })?;
+            if collections.insert(collection.name.clone(), read).is_some() {
+                return Err(ConfigError::Twice(format!("collection {}", collection.name)));
+            }
+        }
+        let (version, init_required) = (chaincode.version.clone(), chaincode.init_required);
+        Ok(Definition { version, policy, init_required, collections })
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         if self.organizations.is_empty() {
             return Err(ConfigError::NoOrganizations);
@@ -304,10 +380,7 @@ impl Config {
 
     fn check_chaincode(&self, chaincode: &Chaincode) -> Result<(), ConfigError> {
         let name = || chaincode.name.clone();
-        chaincode
-            .policy
-            .parse::<Policy>()
-            .map_err(|source| ConfigError::Policy { chaincode: name(), source })?;
+        self.definition(chaincode)?;
         let unknown = |process: &&Process| self.organization(&process.msp_id).is_none();
         match chaincode.processes.iter().find(unknown) {
             None => Ok(()),
@@ -332,6 +405,14 @@ fn default_time_window() -> Duration {
 
 fn default_execute_timeout() -> Duration {
     Duration::from_secs(30)
+}
+
+fn default_batches() -> bool {
+    true
+}
+
+fn default_policy() -> String {
+    "MAJORITY Endorsement".to_owned()
 }
 
 fn default_version() -> String {

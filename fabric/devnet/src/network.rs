@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 
+use crate::chaincode::calls::Features;
 use crate::chaincode::process::{MAX_MESSAGE, Process, Target, TargetTls};
-use crate::config::{Config, ConfigError, Organization};
+use crate::config::{Config, ConfigError, Organization, StateDatabase};
 use crate::core::cutter::Limits;
-use crate::core::policy::PolicyError;
+use crate::core::definition::Definitions;
 use crate::gateway::GatewayService;
 use crate::identity::generate::{self, GenerateError, PEER_HOST};
 use crate::identity::layout::OrganisationFiles;
@@ -24,7 +25,7 @@ use crate::identity::msp::{MspError, MspManager};
 use crate::identity::signer::{Signer, SignerError};
 use crate::order::commit::{self, CommitError};
 use crate::order::orderer::Orderer;
-use crate::peer::channel::{Channel, Definition};
+use crate::peer::channel::Channel;
 use crate::peer::endorser::Endorser;
 use crate::profile::{self, ProfileError};
 use crate::store::{Store, StoreError};
@@ -69,9 +70,6 @@ pub enum NetworkError {
     /// A peer's identity cannot be loaded.
     #[error("cannot load the identity of a peer")]
     Signer(#[from] SignerError),
-    /// A policy does not read.
-    #[error("cannot read a policy")]
-    Policy(#[from] PolicyError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -235,16 +233,11 @@ fn make_channel(
     for Organization { msp_id, domain, .. } in &config.organizations {
         msps.add(msp_id, &OrganisationFiles::new(organizations, domain).ca())?;
     }
-    let mut chaincodes = BTreeMap::new();
+    let mut definitions = Definitions::new(config.msp_ids());
     for chaincode in &config.chaincodes {
-        let definition = Definition {
-            version: chaincode.version.clone(),
-            policy: chaincode.policy.parse()?,
-            init_required: chaincode.init_required,
-        };
-        chaincodes.insert(chaincode.name.clone(), definition);
+        definitions.define(chaincode.name.clone(), config.definition(chaincode)?);
     }
-    Ok(Channel::new(config.channel.clone(), msps, chaincodes, config.time_window, clock, store)?)
+    Ok(Channel::new(config.channel.clone(), msps, definitions, config.time_window, clock, store)?)
 }
 
 fn make_endorsers(
@@ -273,6 +266,10 @@ fn make_endorsers(
                     package_id: process.package_id.clone(),
                     tls,
                     execute_timeout: config.execute_timeout,
+                    features: Features {
+                        batches: config.batches,
+                        rich_queries: config.state_database == StateDatabase::CouchDb,
+                    },
                 };
                 processes.insert(chaincode.name.clone(), Process::new(target, shutdown.clone()));
             }

@@ -2,6 +2,6 @@
 //!
 //! [`session`] is the state machine without any input or output; [`process`] dials the chaincode and moves messages.
 
-mod calls;
+pub(crate) mod calls;
 pub(crate) mod process;
 pub(crate) mod session;

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
-use super::session::{Finished, Invocation, Session};
+use super::calls::Features;
+use super::session::{Invocation, Reaction, Session};
 
 /// Longest message in either direction, in bytes; Fabric's limit.
 pub(crate) const MAX_MESSAGE: usize = 100 * 1024 * 1024;
@@ -44,6 +45,8 @@ pub(crate) struct Target {
     pub(crate) tls: Option<TargetTls>,
     /// Longest time for one transaction.
     pub(crate) execute_timeout: Duration,
+    /// What it is offered.
+    pub(crate) features: Features,
 }
 
 /// The files for TLS to a chaincode process.
@@ -195,7 +198,7 @@ impl Process {
             })?;
             let (ready, mut is_ready) = watch::channel(false);
             let connection = Arc::new(Connection {
-                session: StdMutex::new(Session::new(self.target.package_id.clone())),
+                session: StdMutex::new(Session::new(self.target.package_id.clone(), self.target.features)),
                 outbound,
                 ended: self.shutdown.child_token(),
                 execute_timeout: self.target.execute_timeout,
@@ -248,7 +251,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the same transaction is running, it takes too long, or the stream ends.
-    pub(crate) async fn execute(&self, invocation: Invocation) -> Result<Finished, ExecuteError> {
+    pub(crate) async fn execute(&self, invocation: Invocation) -> Result<ChaincodeMessage, ExecuteError> {
         let (channel, tx_id) = (invocation.channel.clone(), invocation.tx_id.clone());
         let Some((message, finished)) = self.session().begin(invocation) else {
             return Err(ExecuteError::Exists { tx_id, channel });
@@ -286,14 +289,14 @@ impl Connection {
                     return;
                 }
             };
-            let (answers, is_ready) = {
+            let (reactions, is_ready) = {
                 let mut session = self.session();
                 (session.on_message(message), session.is_ready())
             };
-            match answers {
-                Ok(answers) => {
-                    for answer in answers {
-                        if self.outbound.send(answer).await.is_err() {
+            match reactions {
+                Ok(reactions) => {
+                    for reaction in reactions {
+                        if !self.react(reaction).await {
                             return;
                         }
                     }
@@ -304,6 +307,25 @@ impl Connection {
                 }
             }
             ready.send_if_modified(|ready| std::mem::replace(ready, is_ready) != is_ready);
+        }
+    }
+
+    /// False when the stream has ended.
+    async fn react(&self, reaction: Reaction) -> bool {
+        match reaction {
+            Reaction::Answer(answer) => self.outbound.send(*answer).await.is_ok(),
+            Reaction::Call(pending) => {
+                let (outbound, ended) = (self.outbound.clone(), self.ended.clone());
+                // Beside this stream: the other chaincode may be a process that this stream's transactions wait for.
+                tokio::spawn(async move {
+                    tokio::select! {
+                        // Nobody listens any more if the stream has ended meanwhile.
+                        answer = pending.run() => drop(outbound.send(answer).await),
+                        () = ended.cancelled() => {}
+                    }
+                });
+                true
+            }
         }
     }
 

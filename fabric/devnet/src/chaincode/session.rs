@@ -1,15 +1,92 @@
 //! State machine of one stream to a chaincode process: registration, then many transactions at once.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_proto::protos::{ChaincodeId, ChaincodeInput, ChaincodeMessage, SignedProposal};
+use hlf_proto::protos::{
+    ChaincodeAdditionalParams, ChaincodeId, ChaincodeInput, ChaincodeMessage, ChaincodeSpec, SignedProposal,
+};
 use prost::Message;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::calls;
-use crate::core::simulator::Simulator;
+use super::calls::{self, CallError, Features};
+use crate::core::simulator::{Context, Simulator};
+
+/// Most writes of a batch and most keys of a read, as Fabric's sample configuration has them.
+const MAX_BATCH: u32 = 1000;
+
+/// A simulation that several chaincodes take part in, if one calls another.
+pub(crate) type SharedSimulator = Arc<Mutex<Simulator>>;
+
+/// Runs the chaincodes that chaincodes call.
+#[async_trait]
+pub(crate) trait Callee: Send + Sync {
+    /// Runs another chaincode in the same transaction; gives its last word.
+    ///
+    /// # Errors
+    /// When it cannot be run, with the text for the caller.
+    async fn call(self: Arc<Self>, call: NestedCall) -> Result<ChaincodeMessage, String>;
+}
+
+/// A chaincode's call of another one.
+#[derive(Debug)]
+pub(crate) struct NestedCall {
+    /// Name of the other one, with its channel after a slash if that is another.
+    pub(crate) target: String,
+    /// Function and arguments.
+    pub(crate) input: ChaincodeInput,
+    /// The channel.
+    pub(crate) channel: String,
+    /// The transaction.
+    pub(crate) tx_id: String,
+    /// The client's proposal.
+    pub(crate) proposal: SignedProposal,
+    /// The simulation.
+    pub(crate) simulator: SharedSimulator,
+}
+
+/// What a message of the chaincode leads to.
+pub(crate) enum Reaction {
+    /// An answer at once.
+    Answer(Box<ChaincodeMessage>),
+    /// An answer when another chaincode has been run.
+    Call(Box<PendingCall>),
+}
+
+impl Reaction {
+    fn answer(message: ChaincodeMessage) -> Self {
+        Self::Answer(Box::new(message))
+    }
+}
+
+impl fmt::Debug for Reaction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answer(message) => formatter.debug_tuple("Answer").field(message).finish(),
+            Self::Call(pending) => formatter.debug_tuple("Call").field(&pending.call).finish(),
+        }
+    }
+}
+
+/// A call of another chaincode that is still to be made.
+pub(crate) struct PendingCall {
+    message: ChaincodeMessage,
+    call: NestedCall,
+    callee: Arc<dyn Callee>,
+}
+
+impl PendingCall {
+    /// Makes the call; gives the answer for the calling chaincode.
+    pub(crate) async fn run(self) -> ChaincodeMessage {
+        let result = self.callee.call(self.call).await;
+        let result = result.map(|last| last.encode_to_vec()).map_err(CallError::Nested);
+        calls::reply(&self.message, result)
+    }
+}
 
 /// What the chaincode did wrong; the stream must be ended.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -34,7 +111,6 @@ pub(crate) enum StreamFault {
 }
 
 /// A transaction to simulate.
-#[derive(Debug)]
 pub(crate) struct Invocation {
     /// The channel.
     pub(crate) channel: String,
@@ -44,22 +120,20 @@ pub(crate) struct Invocation {
     pub(crate) input: ChaincodeInput,
     /// The client's proposal, which the chaincode may look at.
     pub(crate) proposal: SignedProposal,
+    /// Which chaincode it is.
+    pub(crate) context: Context,
     /// The simulation that answers the chaincode's calls.
-    pub(crate) simulator: Simulator,
-}
-
-/// The chaincode's last word on a transaction, and the simulation.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    /// `COMPLETED` or `ERROR`.
-    pub(crate) message: ChaincodeMessage,
-    /// The simulation as the chaincode left it.
-    pub(crate) simulator: Simulator,
+    pub(crate) simulator: SharedSimulator,
+    /// Runs the chaincodes that it calls.
+    pub(crate) callee: Arc<dyn Callee>,
 }
 
 struct Running {
-    simulator: Simulator,
-    finished: oneshot::Sender<Finished>,
+    context: Context,
+    simulator: SharedSimulator,
+    callee: Arc<dyn Callee>,
+    proposal: SignedProposal,
+    finished: oneshot::Sender<ChaincodeMessage>,
 }
 
 type TransactionKey = (String, String);
@@ -67,14 +141,15 @@ type TransactionKey = (String, String);
 /// One stream's state.
 pub(crate) struct Session {
     expected_name: Option<String>,
+    features: Features,
     ready: bool,
     running: HashMap<TransactionKey, Running>,
 }
 
 impl Session {
     /// A new stream. If `expected_name` is given, the chaincode must register with it.
-    pub(crate) fn new(expected_name: Option<String>) -> Self {
-        Self { expected_name, ready: false, running: HashMap::new() }
+    pub(crate) fn new(expected_name: Option<String>, features: Features) -> Self {
+        Self { expected_name, features, ready: false, running: HashMap::new() }
     }
 
     /// True once the chaincode has registered.
@@ -86,10 +161,7 @@ impl Session {
     ///
     /// # Errors
     /// When the stream must be ended.
-    pub(crate) fn on_message(
-        &mut self,
-        message: ChaincodeMessage,
-    ) -> Result<Vec<ChaincodeMessage>, StreamFault> {
+    pub(crate) fn on_message(&mut self, message: ChaincodeMessage) -> Result<Vec<Reaction>, StreamFault> {
         let Ok(kind) = Type::try_from(message.r#type) else {
             return Err(StreamFault::Unknown(message.r#type));
         };
@@ -102,10 +174,17 @@ impl Session {
                 self.finish(message);
                 Ok(Vec::new())
             }
+            Type::InvokeChaincode => Ok(vec![self.nested(message)]),
             kind if calls::is_call(kind) => {
                 let key = (message.channel_id.clone(), message.txid.clone());
-                let running = self.running.get_mut(&key);
-                Ok(vec![calls::answer(&message, running.map(|running| &mut running.simulator))])
+                let answer = match self.running.get(&key) {
+                    Some(Running { simulator, context, .. }) => {
+                        let mut simulator = simulator.lock().unwrap_or_else(PoisonError::into_inner);
+                        calls::answer(&message, Some((&mut simulator, context)), self.features)
+                    }
+                    None => calls::answer(&message, None, self.features),
+                };
+                Ok(vec![Reaction::answer(answer)])
             }
             _ => Err(StreamFault::Unknown(message.r#type)),
         }
@@ -116,23 +195,23 @@ impl Session {
     pub(crate) fn begin(
         &mut self,
         invocation: Invocation,
-    ) -> Option<(ChaincodeMessage, oneshot::Receiver<Finished>)> {
-        let Invocation { channel, tx_id, input, proposal, simulator } = invocation;
+    ) -> Option<(ChaincodeMessage, oneshot::Receiver<ChaincodeMessage>)> {
+        let Invocation { channel, tx_id, input, proposal, context, simulator, callee } = invocation;
         let key = (channel.clone(), tx_id.clone());
         if self.running.contains_key(&key) {
             return None;
         }
         let (finished, receiver) = oneshot::channel();
-        self.running.insert(key, Running { simulator, finished });
-        let kind = if input.is_init { Type::Init } else { Type::Transaction };
+        let kind = if context.is_init { Type::Init } else { Type::Transaction };
         let message = ChaincodeMessage {
             r#type: kind.into(),
             payload: input.encode_to_vec(),
             txid: tx_id,
             channel_id: channel,
-            proposal: Some(proposal),
+            proposal: Some(proposal.clone()),
             ..ChaincodeMessage::default()
         };
+        self.running.insert(key, Running { context, simulator, callee, proposal, finished });
         Some((message, receiver))
     }
 
@@ -147,7 +226,28 @@ impl Session {
         self.running.clear();
     }
 
-    fn register(&mut self, message: &ChaincodeMessage) -> Result<Vec<ChaincodeMessage>, StreamFault> {
+    /// A call of another chaincode.
+    fn nested(&self, message: ChaincodeMessage) -> Reaction {
+        let key = (message.channel_id.clone(), message.txid.clone());
+        let Some(running) = self.running.get(&key) else {
+            return Reaction::answer(calls::reply(&message, Err(CallError::NoContext)));
+        };
+        let spec = match ChaincodeSpec::decode(message.payload.as_slice()) {
+            Ok(spec) => spec,
+            Err(error) => return Reaction::answer(calls::reply(&message, Err(error.into()))),
+        };
+        let call = NestedCall {
+            target: spec.chaincode_id.unwrap_or_default().name,
+            input: spec.input.unwrap_or_default(),
+            channel: message.channel_id.clone(),
+            tx_id: message.txid.clone(),
+            proposal: running.proposal.clone(),
+            simulator: Arc::clone(&running.simulator),
+        };
+        Reaction::Call(Box::new(PendingCall { message, call, callee: Arc::clone(&running.callee) }))
+    }
+
+    fn register(&mut self, message: &ChaincodeMessage) -> Result<Vec<Reaction>, StreamFault> {
         let found = ChaincodeId::decode(message.payload.as_slice()).map(|id| id.name).unwrap_or_default();
         if found.is_empty() {
             return Err(StreamFault::Nameless);
@@ -158,19 +258,35 @@ impl Session {
             }
             _ => {
                 self.ready = true;
-                // READY carries no payload: no write batches, no multi-key reads.
-                let plain =
-                    |kind: Type| ChaincodeMessage { r#type: kind.into(), ..ChaincodeMessage::default() };
-                Ok(vec![plain(Type::Registered), plain(Type::Ready)])
+                let answer = |kind: Type, payload: Vec<u8>| {
+                    let message =
+                        ChaincodeMessage { r#type: kind.into(), payload, ..ChaincodeMessage::default() };
+                    Reaction::answer(message)
+                };
+                Ok(vec![answer(Type::Registered, Vec::new()), answer(Type::Ready, self.offer())])
             }
         }
     }
 
+    /// Payload of `READY`; empty, as before 3.1, without batches.
+    fn offer(&self) -> Vec<u8> {
+        if !self.features.batches {
+            return Vec::new();
+        }
+        let offer = ChaincodeAdditionalParams {
+            use_write_batch: true,
+            max_size_write_batch: MAX_BATCH,
+            use_get_multiple_keys: true,
+            max_size_get_multiple_keys: MAX_BATCH,
+        };
+        offer.encode_to_vec()
+    }
+
     fn finish(&mut self, message: ChaincodeMessage) {
         let key = (message.channel_id.clone(), message.txid.clone());
-        if let Some(Running { simulator, finished }) = self.running.remove(&key) {
+        if let Some(running) = self.running.remove(&key) {
             // Nobody waits if the caller has just given up; then there is nothing to do.
-            drop(finished.send(Finished { message, simulator }));
+            drop(running.finished.send(message));
         }
     }
 }

@@ -5,6 +5,7 @@ fn sketch() -> Sketch {
         organizations: ["Bank", "Client", "Vendor"].map(str::to_owned).to_vec(),
         channel: "payments".into(),
         chaincodes: vec!["lockstep".into(), "other".into()],
+        collections: BTreeMap::new(),
         domain: "lockstep.test".into(),
         port_base: 18050,
         block_time: Duration::from_millis(100),
@@ -32,7 +33,34 @@ fn ports_and_policy_of_a_sketch() {
         .map(|process| process.address.rsplit(':').next().unwrap())
         .collect();
     assert_eq!(addresses, ["18061", "18062", "18063", "18071", "18072", "18073"]);
-    assert_eq!(config.chaincodes[0].policy, "OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')");
+    assert_eq!(config.chaincodes[0].policy, "MAJORITY Endorsement");
+    let policy = config.definition(&config.chaincodes[0]).unwrap().policy.to_string();
+    assert_eq!(policy, "OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')");
+}
+
+#[test]
+fn collections_are_read_from_fabrics_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("collections.json");
+    let text = r#"[{"name":"secret","policy":"OR('BankMSP.member','VendorMSP.member')","requiredPeerCount":1,
+        "maxPeerCount":1,"blockToLive":3,"memberOnlyRead":true,"memberOnlyWrite":true,
+        "endorsementPolicy":{"signaturePolicy":"OR('BankMSP.member')"}}]"#;
+    std::fs::write(&path, text).unwrap();
+    let collections = read_collections(&path).unwrap();
+    let sketch = Sketch { collections: BTreeMap::from([("lockstep".into(), collections)]), ..sketch() };
+    let config = sketch.config().unwrap();
+    config.write(folder.path()).unwrap();
+    let config = Config::read(&folder.path().join(FILE)).unwrap();
+    let definition = config.definition(&config.chaincodes[0]).unwrap();
+    let collection = &definition.collections["secret"];
+    assert_eq!(collection.blocks_to_live, 3);
+    assert!(
+        collection.member_only_read && collection.member_only_write && collection.has_member("VendorMSP")
+    );
+    assert!(!collection.has_member("ClientMSP"));
+    assert_eq!(collection.endorsement.as_ref().unwrap().to_string(), "OutOf(1, 'BankMSP.member')");
+    let elsewhere = Sketch { collections: BTreeMap::from([("none".into(), Vec::new())]), ..sketch };
+    assert!(matches!(elsewhere.config(), Err(ConfigError::NoChaincode(_))));
 }
 
 #[test]

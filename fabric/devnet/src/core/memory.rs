@@ -37,20 +37,19 @@ impl MemoryLedger {
         }
         for (namespace, key, update) in updates.iter() {
             let keys = self.state.entry(namespace.to_owned()).or_default();
-            let version = update.version;
+            let (version, metadata) = (update.version, update.metadata.clone());
             match update.value.clone() {
-                Some(value) => keys.insert(key.to_owned(), Versioned { value, version }),
+                Some(value) => keys.insert(key.to_owned(), Versioned { value, version, metadata }),
                 None => keys.remove(key),
             };
         }
-        for Change { namespace, key, update } in updates.changes() {
-            let version = update.version;
+        for Change { namespace, key, value, version } in updates.changes().iter().cloned() {
             let writer = usize::try_from(version.transaction).ok().and_then(|index| transactions.get(index));
-            self.history.entry((namespace.clone(), key.clone())).or_default().push(Modification {
+            self.history.entry((namespace, key)).or_default().push(Modification {
                 version,
                 tx_id: writer.map(|writer| writer.tx_id.to_owned()).unwrap_or_default(),
                 timestamp: writer.and_then(|writer| writer.timestamp),
-                value: update.value.clone(),
+                value,
             });
         }
     }

@@ -6,11 +6,20 @@
 
 pub mod block;
 pub mod cutter;
+pub mod definition;
+pub mod endorsement;
+pub mod interest;
 pub mod memory;
 pub mod policy;
+pub mod policy_envelope;
+pub mod private;
 pub mod query;
+pub mod rich_query;
 pub mod rwset;
+pub mod selector;
 pub mod simulator;
 pub mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod updates;
 pub mod validation;

@@ -1,6 +1,7 @@
 //! Signature policies: who must have endorsed a transaction, as an expression like
 //! `OutOf(2, 'BankMSP.peer', 'ClientMSP.peer', 'VendorMSP.peer')`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -94,9 +95,38 @@ impl Policy {
         self.take(signers, &mut vec![false; signers.len()])
     }
 
-    /// The smallest sets of organisations, by MSP id and in the order given, whose peers together satisfy the policy.
+    /// The policy that a text stands for: an expression, or `ANY`, `ALL` or `MAJORITY` of the organisations' own
+    /// endorsement policies, written `MAJORITY Endorsement`; each of these wants a peer.
+    ///
+    /// # Errors
+    /// When it is neither.
+    pub fn read(text: &str, organisations: &[String]) -> Result<Self, PolicyError> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [rule, "Endorsement"] = words.as_slice() else { return text.parse() };
+        let count = match *rule {
+            "ANY" => 1,
+            "ALL" => organisations.len(),
+            "MAJORITY" => organisations.len() / 2 + 1,
+            _ => return Err(PolicyError::Syntax { expected: "ANY, ALL or MAJORITY", at: 0 }),
+        };
+        let principal = |msp_id: &String| Principal { msp_id: msp_id.clone(), role: Role::Peer };
+        Ok(Self::OutOf(count, organisations.iter().map(principal).map(Self::SignedBy).collect()))
+    }
+
+    /// Adds the MSP ids of all organisations that the policy names.
+    pub fn organisations(&self, found: &mut BTreeSet<String>) {
+        match self {
+            Self::SignedBy(principal) => {
+                found.insert(principal.msp_id.clone());
+            }
+            Self::OutOf(_, inner) => inner.iter().for_each(|policy| policy.organisations(found)),
+        }
+    }
+
+    /// The smallest sets of organisations, by MSP id and in the order given, whose peers together satisfy all of the
+    /// policies.
     #[must_use]
-    pub fn layouts(&self, organisations: &[String]) -> Vec<Vec<String>> {
+    pub fn layouts(policies: &[Self], organisations: &[String]) -> Vec<Vec<String>> {
         let organisations = organisations.get(..MAX_ORGANISATIONS).unwrap_or(organisations);
         let mut sets: Vec<u32> = (1..1u32 << organisations.len()).collect();
         sets.sort_by_key(|set| set.count_ones());
@@ -106,7 +136,7 @@ impl Policy {
             let peers: Vec<Principal> = members(set, organisations)
                 .map(|msp_id| Principal { msp_id: msp_id.clone(), role: Role::Peer })
                 .collect();
-            if minimal && self.is_satisfied_by(&peers) {
+            if minimal && policies.iter().all(|policy| policy.is_satisfied_by(&peers)) {
                 layouts.push(set);
             }
         }
@@ -270,7 +300,7 @@ mod tests {
         let client = Principal { msp_id: "B".into(), role: Role::Client };
         assert!(!policy.is_satisfied_by(&[peers(&["A"]).remove(0), client]));
         let names = ["A", "B", "C"].map(str::to_owned);
-        assert_eq!(policy.layouts(&names), [["A", "B"], ["A", "C"], ["B", "C"]]);
+        assert_eq!(Policy::layouts(&[policy], &names), [["A", "B"], ["A", "C"], ["B", "C"]]);
     }
 
     #[test]
@@ -278,7 +308,24 @@ mod tests {
         let policy: Policy = "AND('A.member', OR('B.admin','C.peer'))".parse().unwrap();
         assert!(policy.is_satisfied_by(&peers(&["A", "C"])));
         assert!(!policy.is_satisfied_by(&peers(&["A", "B"])));
-        assert_eq!(policy.layouts(&["A", "B", "C"].map(str::to_owned)), [["A", "C"]]);
+        let names = ["A", "B", "C"].map(str::to_owned);
+        assert_eq!(Policy::layouts(std::slice::from_ref(&policy), &names), [["A", "C"]]);
+        let other: Policy = "OR('B.peer')".parse().unwrap();
+        assert_eq!(Policy::layouts(&[policy, other], &names), [["A", "B", "C"]]);
+    }
+
+    #[test]
+    fn policies_by_number() {
+        let names = ["A", "B", "C"].map(str::to_owned);
+        let read = |text: &str| Policy::read(text, &names);
+        assert_eq!(
+            read("MAJORITY Endorsement").unwrap().to_string(),
+            "OutOf(2, 'A.peer', 'B.peer', 'C.peer')"
+        );
+        assert_eq!(read("ANY Endorsement").unwrap().to_string(), "OutOf(1, 'A.peer', 'B.peer', 'C.peer')");
+        assert_eq!(read("ALL  Endorsement").unwrap().to_string(), "OutOf(3, 'A.peer', 'B.peer', 'C.peer')");
+        assert_eq!(read("OR('A.peer')").unwrap().to_string(), "OutOf(1, 'A.peer')");
+        assert!(matches!(read("SOME Endorsement"), Err(PolicyError::Syntax { .. })));
     }
 
     #[test]

@@ -17,6 +17,8 @@ const CHUNK: usize = 128;
 #[derive(Debug)]
 pub(crate) struct RangeQuery {
     namespace: String,
+    /// The chaincode that results name.
+    shown: String,
     start_key: String,
     end_key: String,
     buffered: VecDeque<(String, Versioned)>,
@@ -31,6 +33,7 @@ impl RangeQuery {
     pub(crate) fn new(namespace: &str, start_key: &str, end_key: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
+            shown: namespace.to_owned(),
             start_key: start_key.to_owned(),
             end_key: end_key.to_owned(),
             buffered: VecDeque::new(),
@@ -41,17 +44,23 @@ impl RangeQuery {
         }
     }
 
+    /// The same with another name in the results: that of the chaincode, where the namespace is a collection's.
+    pub(crate) fn shown_as(mut self, chaincode: &str) -> Self {
+        chaincode.clone_into(&mut self.shown);
+        self
+    }
+
     /// The next entry, noted as read; at the end, the end is noted as read.
     pub(crate) fn next(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Kv>, SnapshotError> {
         self.fill(snapshot)?;
-        let Some((key, Versioned { value, version })) = self.buffered.pop_front() else {
+        let Some((key, Versioned { value, version, .. })) = self.buffered.pop_front() else {
             self.exhausted = true;
             self.seen_end.clone_from(&self.end_key);
             return Ok(None);
         };
         self.seen_end.clone_from(&key);
         self.reads.push(encode_read(key.clone(), Some(version)));
-        Ok(Some(Kv { namespace: self.namespace.clone(), key, value }))
+        Ok(Some(Kv { namespace: self.shown.clone(), key, value }))
     }
 
     /// Key of the entry after the last one, not noted as read; empty at the end.
@@ -138,11 +147,26 @@ impl HistoryQuery {
     }
 }
 
-/// An open query of either kind.
+/// Results that are all known.
+#[derive(Debug)]
+pub(crate) struct ListQuery(std::vec::IntoIter<Vec<u8>>);
+
+impl ListQuery {
+    /// Starts with the first of these encoded results.
+    pub(crate) fn new(results: Vec<Vec<u8>>) -> Self {
+        Self(results.into_iter())
+    }
+}
+
+/// An open query of any kind.
 #[derive(Debug)]
 pub(crate) enum Query {
     /// A range of keys.
     Range(RangeQuery),
+    /// A range of private keys, which the read set does not record.
+    Unrecorded(RangeQuery),
+    /// Results of a rich query.
+    List(ListQuery),
     /// A key's history.
     History(HistoryQuery),
 }
@@ -151,7 +175,10 @@ impl Query {
     /// The next result, encoded.
     pub(crate) fn next(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Vec<u8>>, SnapshotError> {
         Ok(match self {
-            Self::Range(range) => range.next(snapshot)?.map(|kv| kv.encode_to_vec()),
+            Self::Range(range) | Self::Unrecorded(range) => {
+                range.next(snapshot)?.map(|kv| kv.encode_to_vec())
+            }
+            Self::List(list) => list.0.next(),
             Self::History(history) => history.next(snapshot)?.map(|change| change.encode_to_vec()),
         })
     }

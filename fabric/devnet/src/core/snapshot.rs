@@ -1,5 +1,6 @@
 //! What a simulation or a validation sees of the committed ledger.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::ops::Bound;
 
@@ -16,6 +17,12 @@ pub struct Version {
     pub transaction: u64,
 }
 
+/// Named values beside a key's value.
+pub type Metadata = BTreeMap<String, Vec<u8>>;
+
+/// Name of the metadata that holds a key's own endorsement policy.
+pub const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
+
 /// A committed value and the transaction that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned {
@@ -23,6 +30,8 @@ pub struct Versioned {
     pub value: Vec<u8>,
     /// Who wrote it.
     pub version: Version,
+    /// What stands beside it; its key-level endorsement policy, for instance.
+    pub metadata: Metadata,
 }
 
 /// One past change of a key.

@@ -3,26 +3,30 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::rwset::ReadWriteSet;
-use super::snapshot::{Snapshot, SnapshotError, Version, Versioned, is_empty_range};
+use super::rwset::{Operation, ReadWriteSet};
+use super::snapshot::{Metadata, Snapshot, SnapshotError, Version, Versioned, is_empty_range};
 
 /// How many keys a merged scan takes from the snapshot at once.
 const CHUNK: usize = 256;
 
-/// One pending write: the new value, `None` for a deletion, and its version.
+/// One pending write: the new value, `None` for a deletion, its metadata and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
     /// The new value.
     pub value: Option<Vec<u8>>,
+    /// What stands beside it.
+    pub metadata: Metadata,
     /// Who writes it.
     pub version: Version,
 }
 
 /// Pending writes by namespace and key; a later write of a key replaces an earlier one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Updates {
     namespaces: BTreeMap<String, BTreeMap<String, Update>>,
     changes: Vec<Change>,
+    private: Vec<PrivateSet>,
+    expiries: Vec<Expiry>,
 }
 
 /// One write in the order of the block, also if a later one of the same block replaces it; histories keep them all.
@@ -32,24 +36,138 @@ pub struct Change {
     pub namespace: String,
     /// The key.
     pub key: String,
-    /// What is written.
-    pub update: Update,
+    /// What is written; `None` for a deletion.
+    pub value: Option<Vec<u8>>,
+    /// Who writes it.
+    pub version: Version,
+}
+
+/// The private writes of one transaction to one collection, as they are kept beside the block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrivateSet {
+    /// Index of the transaction in the block.
+    pub transaction: u64,
+    /// The chaincode.
+    pub chaincode: String,
+    /// The collection.
+    pub collection: String,
+    /// The writes.
+    pub set: hlf_proto::kvrwset::KvrwSet,
+}
+
+/// A private value that disappears with a later block, unless it has been written again by then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiry {
+    /// Number of the block with which it disappears.
+    pub block: u64,
+    /// Namespace of the state.
+    pub namespace: String,
+    /// Key of the state.
+    pub key: String,
+    /// The version that disappears.
+    pub version: Version,
 }
 
 impl Updates {
-    /// Adds all writes of a valid transaction.
-    pub fn apply(&mut self, set: &ReadWriteSet, version: Version) {
+    /// Adds all writes of a valid transaction: public ones, and the hashes of private ones.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read.
+    pub fn apply(
+        &mut self,
+        set: &ReadWriteSet,
+        version: Version,
+        snapshot: &dyn Snapshot,
+    ) -> Result<(), SnapshotError> {
         for namespace in &set.namespaces {
-            let keys = self.namespaces.entry(namespace.name.clone()).or_default();
+            for ((name, key), operation) in namespace.operations() {
+                if let Some(update) = self.merge(&name, &key, operation, version, snapshot)? {
+                    self.insert(name, key, update);
+                }
+            }
             for write in &namespace.set.writes {
                 let deleted = write.is_delete || write.value.is_empty();
-                let value = (!deleted).then(|| write.value.clone());
-                let update = Update { value, version };
-                keys.insert(write.key.clone(), update.clone());
-                let (namespace, key) = (namespace.name.clone(), write.key.clone());
-                self.changes.push(Change { namespace, key, update });
+                self.changes.push(Change {
+                    namespace: namespace.name.clone(),
+                    key: write.key.clone(),
+                    value: (!deleted).then(|| write.value.clone()),
+                    version,
+                });
             }
         }
+        Ok(())
+    }
+
+    /// Fabric's rule for values and metadata that are not written together: the missing half stays as it is, and
+    /// metadata of a key that does not exist are nothing.
+    fn merge(
+        &self,
+        namespace: &str,
+        key: &str,
+        operation: Operation,
+        version: Version,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Option<Update>, SnapshotError> {
+        let update = |value, metadata| Some(Update { value, metadata, version });
+        Ok(match operation {
+            Operation { value: Some(None), .. } => update(None, Metadata::new()),
+            Operation { value: Some(value), metadata: Some(metadata) } => update(value, metadata),
+            Operation { value: Some(value), metadata: None } => {
+                let metadata = self.current(namespace, key, snapshot)?.map(|found| found.metadata);
+                update(value, metadata.unwrap_or_default())
+            }
+            Operation { value: None, metadata } => self
+                .current(namespace, key, snapshot)?
+                .and_then(|found| update(Some(found.value), metadata.unwrap_or_default())),
+        })
+    }
+
+    /// Adds the private writes themselves of a valid transaction.
+    pub fn apply_private(
+        &mut self,
+        set: PrivateSet,
+        namespace: &str,
+        version: Version,
+        snapshot: &dyn Snapshot,
+    ) {
+        for write in &set.set.writes {
+            let deleted = write.is_delete || write.value.is_empty();
+            let value = (!deleted).then(|| write.value.clone());
+            let update = Update { value, metadata: Metadata::new(), version };
+            self.insert(namespace.to_owned(), write.key.clone(), update);
+        }
+        // Metadata are with the hashes; the value only takes the new version.
+        for write in &set.set.metadata_writes {
+            let written = set.set.writes.iter().any(|other| other.key == write.key);
+            if let (false, Ok(Some(found))) = (written, self.current(namespace, &write.key, snapshot)) {
+                let update = Update { value: Some(found.value), metadata: Metadata::new(), version };
+                self.insert(namespace.to_owned(), write.key.clone(), update);
+            }
+        }
+        self.private.push(set);
+    }
+
+    /// Notes that the newest value of a key disappears with a later block.
+    pub fn expire(&mut self, expiry: Expiry) {
+        self.expiries.push(expiry);
+    }
+
+    /// The key as it is after these writes.
+    fn current(
+        &self,
+        namespace: &str,
+        key: &str,
+        snapshot: &dyn Snapshot,
+    ) -> Result<Option<Versioned>, SnapshotError> {
+        let Some(update) = self.namespaces.get(namespace).and_then(|keys| keys.get(key)) else {
+            return snapshot.get(namespace, key);
+        };
+        let Update { value, metadata, version } = update.clone();
+        Ok(value.map(|value| Versioned { value, version, metadata }))
+    }
+
+    fn insert(&mut self, namespace: String, key: String, update: Update) {
+        self.namespaces.entry(namespace).or_default().insert(key, update);
     }
 
     /// True when a transaction of this block writes the key.
@@ -58,10 +176,22 @@ impl Updates {
         self.namespaces.get(namespace).is_some_and(|keys| keys.contains_key(key))
     }
 
-    /// Every write in the order of the block.
+    /// Every public write in the order of the block.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// The private writes whose plain text is at hand, in the order of the block.
+    #[must_use]
+    pub fn private(&self) -> &[PrivateSet] {
+        &self.private
+    }
+
+    /// What disappears later.
+    #[must_use]
+    pub fn expiries(&self) -> &[Expiry] {
+        &self.expiries
     }
 
     /// The last write of each key: namespace, key, update.

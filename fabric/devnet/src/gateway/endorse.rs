@@ -14,6 +14,8 @@ use tonic::{Code, Status};
 use super::GatewayService;
 use super::failure::status;
 use super::plan::{Collected, Plan};
+use crate::core::interest::{Requirement, require};
+use crate::core::policy::Policy;
 use crate::peer::endorser::Endorser;
 use crate::peer::proposal::{Outline, without_transient};
 
@@ -70,27 +72,33 @@ async fn plan_by_policy(
             "no combination of peers can be derived which satisfy the endorsement policy: {reason}"
         ))
     };
-    let definition = gateway.channel.chaincodes.get(chaincode).filter(|_| *channel == gateway.channel.name);
+    let definitions = gateway.channel.definitions();
+    let defined = definitions.get(chaincode).is_some() && *channel == gateway.channel.name;
     let local = endorsers.iter().find(|endorser| endorser.msp_id == gateway.local.msp_id);
     if local.is_none() && !outline.payload.transient_map.is_empty() {
         return Err(Status::failed_precondition(
             "no endorsers found in the gateway's organization; retry specifying endorsing organization(s) to protect transient data",
         ));
     }
-    let Some(definition) = definition else {
+    if !defined {
         return Err(no_plan(format!("No metadata was found for chaincode {chaincode} in channel {channel}")));
-    };
-    let organisations: Vec<String> = endorsers.iter().map(|endorser| endorser.msp_id.clone()).collect();
-    let mut layouts = definition.policy.layouts(&organisations);
+    }
     let Some(first) = local.or_else(|| endorsers.first()) else {
         return Err(no_plan("required chaincodes are not installed on sufficient peers".into()));
     };
+    let answer = gateway.process(first, signed).await;
+    // The first answer says what the transaction touches, and so who else has to endorse.
+    let interest = answer.as_ref().ok().and_then(|response| response.interest.clone());
+    let organisations: Vec<String> = endorsers.iter().map(|endorser| endorser.msp_id.clone()).collect();
+    let requirement = require(&interest.unwrap_or_default(), &definitions, organisations);
+    let mut layouts = requirement
+        .map(|Requirement { policies, organisations }| Policy::layouts(&policies, &organisations))
+        .unwrap_or_default();
     layouts.sort_by_key(|layout| !layout.contains(&first.msp_id));
-    if layouts.is_empty() {
+    if layouts.is_empty() && answer.is_ok() {
         return Err(no_plan("no peer combination can satisfy the endorsement policy".into()));
     }
     let mut plan = Plan::new(layouts);
-    let answer = gateway.process(first, signed).await;
     let failed = answer.is_err();
     plan.take(first, answer);
     if failed {

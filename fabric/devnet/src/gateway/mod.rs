@@ -59,7 +59,7 @@ impl GatewayService {
     /// Has a peer process a proposal; the own one in process, others as if over the network.
     async fn process(
         &self,
-        endorser: &Endorser,
+        endorser: &Arc<Endorser>,
         proposal: &SignedProposal,
     ) -> Result<ProposalResponse, EndorserFailure> {
         let local = endorser.msp_id == self.local.msp_id;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::examine::{Examined, examine};
 use crate::core::block;
 use crate::core::snapshot::SnapshotError;
-use crate::core::validation::{Candidate, Validated, validate};
+use crate::core::validation::{self, Candidate, Validated, validate};
 use crate::peer::channel::Channel;
 use crate::store::{CommittedTransaction, StoreError};
 
@@ -78,11 +78,15 @@ fn commit(
     let previous_hash = previous.and_then(|block| block.header).map(|header| block::header_hash(&header));
     let (candidates, mut transactions): (Vec<Candidate>, Vec<CommittedTransaction>) =
         examined.into_iter().map(|examined| (examined.candidate, examined.transaction)).unzip();
-    let Validated { codes, updates } = validate(number, &candidates, &channel.store.snapshot()?)?;
+    let (snapshot, definitions) = (channel.store.snapshot()?, channel.definitions());
+    let against =
+        validation::Channel { definitions: &definitions, snapshot: &snapshot, private: &channel.transient };
+    let Validated { codes, updates } = validate(number, &candidates, against)?;
     for (transaction, code) in transactions.iter_mut().zip(&codes) {
         transaction.code = *code;
     }
     let block = block::assemble(number, previous_hash.unwrap_or_default(), batch, &codes);
     channel.store.commit(&block, &transactions, &updates)?;
+    channel.transient.forget(transactions.iter().map(|transaction| transaction.tx_id.as_str()), number);
     Ok((number, transactions))
 }

@@ -1,13 +1,14 @@
 //! The channel as all organisations see it: members, chaincode definitions, ledger.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{RwLock, oneshot, watch};
 
-use crate::core::policy::Policy;
+use super::transient::Transient;
+use crate::core::definition::Definitions;
 use crate::core::snapshot::Outcome;
 use crate::identity::msp::MspManager;
 use crate::store::{CommittedTransaction, Store, StoreError};
@@ -15,25 +16,14 @@ use crate::store::{CommittedTransaction, Store, StoreError};
 /// Tells the wall-clock time.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// A chaincode as the channel's members have agreed on it.
-#[derive(Debug, Clone)]
-pub(crate) struct Definition {
-    /// Its version, part of every endorsement.
-    pub(crate) version: String,
-    /// Who must endorse.
-    pub(crate) policy: Policy,
-    /// True if its first transaction must be an initialisation.
-    pub(crate) init_required: bool,
-}
-
 /// The channel.
 pub(crate) struct Channel {
     /// Its name.
     pub(crate) name: String,
     /// Its organisations.
     pub(crate) msps: MspManager,
-    /// Its chaincodes by name.
-    pub(crate) chaincodes: BTreeMap<String, Definition>,
+    /// Private writes that are not committed yet.
+    pub(crate) transient: Transient,
     /// How far a proposal's time may be from ours.
     pub(crate) time_window: Duration,
     /// The clock.
@@ -44,6 +34,7 @@ pub(crate) struct Channel {
     pub(crate) commit_lock: RwLock<()>,
     /// Number of committed blocks.
     pub(crate) height: watch::Sender<u64>,
+    definitions: Mutex<Arc<Definitions>>,
     waiting: Mutex<HashMap<String, Vec<oneshot::Sender<Outcome>>>>,
 }
 
@@ -61,7 +52,7 @@ impl Channel {
     pub(crate) fn new(
         name: String,
         msps: MspManager,
-        chaincodes: BTreeMap<String, Definition>,
+        definitions: Definitions,
         time_window: Duration,
         clock: Clock,
         store: Store,
@@ -70,14 +61,20 @@ impl Channel {
         Ok(Self {
             name,
             msps,
-            chaincodes,
+            transient: Transient::default(),
             time_window,
             clock,
             store,
             commit_lock: RwLock::new(()),
             height,
+            definitions: Mutex::new(Arc::new(definitions)),
             waiting: Mutex::default(),
         })
+    }
+
+    /// The chaincodes as of the last block.
+    pub(crate) fn definitions(&self) -> Arc<Definitions> {
+        Arc::clone(&self.definitions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Waits until a transaction is committed, also if nobody has submitted it yet.

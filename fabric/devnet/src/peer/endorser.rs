@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hlf_proto::Timestamp;
-use hlf_proto::protos::chaincode_message::Type;
 use hlf_proto::protos::{
-    ChaincodeAction, ChaincodeEvent, ChaincodeId, Endorsement, ProposalResponse, ProposalResponsePayload,
-    Response, SignedProposal,
+    ChaincodeAction, ChaincodeId, Endorsement, ProposalResponse, ProposalResponsePayload, Response,
+    SignedProposal,
 };
 use prost::Message;
 use thiserror::Error;
@@ -16,20 +15,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::access::Access;
-use super::channel::{Channel, Definition};
+use super::channel::Channel;
 use super::proposal::{HeaderError, Unpacked};
-use crate::chaincode::process::{ExecuteError, Process};
-use crate::chaincode::session::{Finished, Invocation};
-use crate::core::rwset::ReadWriteSet;
-use crate::core::simulator::Simulator;
+use super::simulation::Run;
+use crate::chaincode::process::Process;
 use crate::identity::msp::IdentityError;
 use crate::identity::signer::Signer;
 
-/// Key that notes which version of a chaincode has been initialised; the same as in Fabric.
-const INITIALIZED: &str = "\0\u{10ffff}initialized";
-
 /// Status from which a chaincode's response is not endorsed.
-const ERROR_THRESHOLD: i32 = 400;
+pub(super) const ERROR_THRESHOLD: i32 = 400;
 /// Status from which a response is an error that carries its payload.
 const ERROR: i32 = 500;
 
@@ -59,19 +53,15 @@ pub(crate) struct Endorser {
     pub(crate) channel: Arc<Channel>,
 }
 
-/// A chaincode's successful run.
-struct Run {
-    response: Response,
-    event: Option<ChaincodeEvent>,
-    set: ReadWriteSet,
-}
-
 impl Endorser {
     /// Processes a proposal. A fault while it is processed is a response with status 500 and no payload.
     ///
     /// # Errors
     /// When the proposal is turned away.
-    pub(crate) async fn process(&self, signed: &SignedProposal) -> Result<ProposalResponse, Rejection> {
+    pub(crate) async fn process(
+        self: &Arc<Self>,
+        signed: &SignedProposal,
+    ) -> Result<ProposalResponse, Rejection> {
         let refuse = |error: String| Rejection::Refused(error);
         let proposal = Unpacked::read(signed);
         if let Ok(proposal) = &proposal {
@@ -101,7 +91,7 @@ impl Endorser {
         }
         let window = self.channel.time_window;
         let claimed = proposal.channel_header.timestamp.unwrap_or_default();
-        if is_within(&claimed, now, window) {
+        if window.is_zero() || is_within(&claimed, now, window) {
             return Ok(());
         }
         Err(Rejection::Filtered(format!(
@@ -147,16 +137,17 @@ impl Endorser {
     }
 
     /// Simulates and signs; an error is the message of a response with status 500.
-    async fn endorse(&self, proposal: Unpacked) -> Result<ProposalResponse, String> {
+    async fn endorse(self: &Arc<Self>, proposal: Unpacked) -> Result<ProposalResponse, String> {
         let name = proposal.chaincode.clone();
-        let Some(definition) = self.channel.chaincodes.get(&name) else {
+        let definitions = self.channel.definitions();
+        let Some(definition) = definitions.get(&name) else {
             return Err(format!(
                 "make sure the chaincode {name} has been successfully defined on channel {} and try again: chaincode {name} not found",
                 self.channel.name,
             ));
         };
         let hash = proposal.hash.clone();
-        let run = self.simulate(proposal, definition).await?;
+        let run: Run = self.simulate(proposal, &definitions).await?;
         let status = run.response.status;
         if (ERROR_THRESHOLD..ERROR).contains(&status) {
             return Ok(ProposalResponse { response: Some(run.response), ..ProposalResponse::default() });
@@ -173,47 +164,17 @@ impl Endorser {
         };
         let payload = ProposalResponsePayload { proposal_hash: hash, extension: action.encode_to_vec() };
         let payload = payload.encode_to_vec();
-        let mut response =
-            ProposalResponse { response: Some(run.response), payload, ..ProposalResponse::default() };
+        let mut response = ProposalResponse {
+            response: Some(run.response),
+            payload,
+            interest: Some(run.interest),
+            ..ProposalResponse::default()
+        };
         if status < ERROR {
             response.version = 1;
             response.endorsement = Some(self.sign(&response.payload)?);
         }
         Ok(response)
-    }
-
-    async fn simulate(&self, proposal: Unpacked, definition: &Definition) -> Result<Run, String> {
-        let Unpacked { channel_header, chaincode, input, signed, .. } = proposal;
-        let tx_id = channel_header.tx_id;
-        let Some(process) = self.processes.get(&chaincode) else {
-            return Err(format!(
-                "error in simulation: failed to execute transaction {tx_id}: chaincode {chaincode} is not installed"
-            ));
-        };
-        let failed = |error: ExecuteError| {
-            format!("error in simulation: failed to execute transaction {tx_id}: {error}")
-        };
-        // Dialled before the lock is taken: a process that does not answer must not hold up commits.
-        let connection = process.connect().await.map_err(failed)?;
-        let _no_commit = self.channel.commit_lock.read().await;
-        let snapshot = self.channel.store.snapshot().map_err(|error| error.to_string())?;
-        let mut simulator = Simulator::new(Arc::new(snapshot), &tx_id, &chaincode);
-        check_initialized(&mut simulator, &chaincode, definition, input.is_init).map_err(|error| {
-            format!("error in simulation: failed to execute transaction {tx_id}: {error}")
-        })?;
-        let channel = channel_header.channel_id;
-        let invocation = Invocation { channel, tx_id: tx_id.clone(), input, proposal: signed, simulator };
-        let Finished { message, simulator } = connection.execute(invocation).await.map_err(failed)?;
-        if message.r#type() != Type::Completed {
-            let text = String::from_utf8_lossy(&message.payload);
-            return Err(format!("error in simulation: transaction returned with failure: {text}"));
-        }
-        let response = Response::decode(message.payload.as_slice()).map_err(|error| {
-            format!("error in simulation: failed to unmarshal response for transaction {tx_id}: {error}")
-        })?;
-        let event = message.chaincode_event.filter(|_| response.status < ERROR_THRESHOLD);
-        let event = event.map(|event| ChaincodeEvent { chaincode_id: chaincode, tx_id, ..event });
-        Ok(Run { response, event, set: simulator.finish() })
     }
 
     /// An endorsement: signature over the payload and our identity.
@@ -222,31 +183,6 @@ impl Endorser {
         let signature = self.signer.sign(&[payload, &endorser].concat());
         let signature = signature.map_err(|error| format!("endorsing with plugin failed: {error}"))?;
         Ok(Endorsement { endorser, signature })
-    }
-}
-
-/// Fabric's rule for chaincodes that must be initialised, once for each version.
-fn check_initialized(
-    simulator: &mut Simulator,
-    chaincode: &str,
-    definition: &Definition,
-    is_init: bool,
-) -> Result<(), String> {
-    let version = definition.version.as_bytes();
-    let needed = definition.init_required
-        && simulator.get(INITIALIZED).map_err(|error| error.to_string())?.as_deref() != Some(version);
-    match (is_init, definition.init_required, needed) {
-        (true, false, _) => Err(format!(
-            "invalid invocation: chaincode '{chaincode}' does not require initialization but called as init"
-        )),
-        (true, true, false) => Err(format!(
-            "invalid invocation: chaincode '{chaincode}' is already initialized but called as init"
-        )),
-        (true, true, true) => simulator.put(INITIALIZED, version.to_vec()).map_err(|error| error.to_string()),
-        (false, _, true) => Err(format!(
-            "invalid invocation: chaincode '{chaincode}' has not been initialized for this version, must call as init first"
-        )),
-        (false, _, false) => Ok(()),
     }
 }
 

@@ -4,3 +4,5 @@ pub(crate) mod access;
 pub(crate) mod channel;
 pub(crate) mod endorser;
 pub(crate) mod proposal;
+mod simulation;
+pub(crate) mod transient;

@@ -94,6 +94,17 @@ impl Outline {
         Ok(Self { header, channel_header, payload, spec })
     }
 
+    /// The identity that has made an encoded proposal.
+    ///
+    /// # Errors
+    /// When a part does not decode.
+    pub(crate) fn creator(proposal: &[u8]) -> Result<Vec<u8>, ProposalError> {
+        let proposal: Proposal = decode("Proposal", proposal)?;
+        let header: Header = decode("Header", &proposal.header)?;
+        let header: SignatureHeader = decode("SignatureHeader", &header.signature_header)?;
+        Ok(header.creator)
+    }
+
     /// Name of the chaincode in the payload; empty if there is none.
     pub(crate) fn chaincode(&self) -> &str {
         let id = self.spec.chaincode_spec.as_ref().and_then(|spec| spec.chaincode_id.as_ref());

@@ -13,12 +13,12 @@ use hlf_proto::Timestamp;
 use hlf_proto::common::Block;
 use hlf_proto::protos::TxValidationCode;
 use prost::Message;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use thiserror::Error;
 
 use crate::core::block;
 use crate::core::snapshot::{Outcome, Version};
-use crate::core::updates::{Change, Updates};
+use crate::core::updates::{Change, Expiry, PrivateSet, Updates};
 
 pub use snapshot::StoreSnapshot;
 
@@ -30,11 +30,15 @@ const HISTORY: TableDefinition<'_, (&str, &str, u64, u64), &[u8]> = TableDefinit
 const OUTCOMES: TableDefinition<'_, &str, (u64, u8)> = TableDefinition::new("outcomes");
 /// Block number → encoded block.
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+/// Block, transaction, chaincode, collection → the private writes of the transaction to the collection.
+const PRIVATE: TableDefinition<'_, (u64, u64, &str, &str), &[u8]> = TableDefinition::new("private");
+/// Block with which it disappears, namespace, key → version of a private value: block and transaction.
+const EXPIRIES: TableDefinition<'_, (u64, &str, &str), (u64, u64)> = TableDefinition::new("expiries");
 /// What the file is: its format and the channel.
 const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 
 /// Format of the file; a file of another format is refused.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Memory for cached pages, in bytes.
 const CACHE: usize = 64 * 1024 * 1024;
@@ -62,7 +66,7 @@ pub enum StoreError {
         wanted: String,
     },
     /// The file was written by another version.
-    #[error("the ledger {path} has format {found:?}; this version reads format 1")]
+    #[error("the ledger {path} has format {found:?}; this version reads format 2")]
     Format {
         /// The file.
         path: PathBuf,
@@ -141,6 +145,8 @@ impl Store {
             write.open_table(HISTORY).map_err(database)?;
             write.open_table(OUTCOMES).map_err(database)?;
             write.open_table(BLOCKS).map_err(database)?;
+            write.open_table(PRIVATE).map_err(database)?;
+            write.open_table(EXPIRIES).map_err(database)?;
         }
         write.commit().map_err(database)
     }
@@ -197,38 +203,92 @@ impl Store {
     ) -> Result<(), StoreError> {
         let number = block.header.as_ref().map(|header| header.number).unwrap_or_default();
         let write = self.database.begin_write().map_err(database)?;
-        {
-            let mut blocks = write.open_table(BLOCKS).map_err(database)?;
-            blocks.insert(number, block.encode_to_vec().as_slice()).map_err(database)?;
-            let mut outcomes = write.open_table(OUTCOMES).map_err(database)?;
-            for transaction in transactions.iter().filter(|transaction| !transaction.tx_id.is_empty()) {
-                let id = transaction.tx_id.as_str();
-                if outcomes.get(id).map_err(database)?.is_none() {
-                    outcomes.insert(id, (number, block::code_byte(transaction.code))).map_err(database)?;
-                }
-            }
-            let mut state = write.open_table(STATE).map_err(database)?;
-            let mut history = write.open_table(HISTORY).map_err(database)?;
-            for (namespace, key, update) in updates.iter() {
-                match &update.value {
-                    Some(value) => {
-                        let row = rows::state(update.version, value);
-                        state.insert((namespace, key), row.as_slice()).map_err(database)?;
-                    }
-                    None => {
-                        state.remove((namespace, key)).map_err(database)?;
-                    }
-                }
-            }
-            for Change { namespace, key, update } in updates.changes() {
-                let Version { block, transaction } = update.version;
-                let row = rows::change(writer(transactions, transaction), update.value.as_deref());
-                let at = (namespace.as_str(), key.as_str(), block, transaction);
-                history.insert(at, row.as_slice()).map_err(database)?;
-            }
-        }
+        write_block(&write, number, block, transactions)?;
+        write_state(&write, updates)?;
+        write_history(&write, transactions, updates)?;
+        write_private(&write, number, updates)?;
+        expire(&write, number)?;
         write.commit().map_err(database)
     }
+}
+
+fn write_block(
+    write: &WriteTransaction,
+    number: u64,
+    block: &Block,
+    transactions: &[CommittedTransaction],
+) -> Result<(), StoreError> {
+    let mut blocks = write.open_table(BLOCKS).map_err(database)?;
+    blocks.insert(number, block.encode_to_vec().as_slice()).map_err(database)?;
+    let mut outcomes = write.open_table(OUTCOMES).map_err(database)?;
+    for transaction in transactions.iter().filter(|transaction| !transaction.tx_id.is_empty()) {
+        let id = transaction.tx_id.as_str();
+        if outcomes.get(id).map_err(database)?.is_none() {
+            outcomes.insert(id, (number, block::code_byte(transaction.code))).map_err(database)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_state(write: &WriteTransaction, updates: &Updates) -> Result<(), StoreError> {
+    let mut state = write.open_table(STATE).map_err(database)?;
+    for (namespace, key, update) in updates.iter() {
+        match &update.value {
+            Some(value) => {
+                let row = rows::state(update.version, &update.metadata, value);
+                state.insert((namespace, key), row.as_slice()).map_err(database)?;
+            }
+            None => {
+                state.remove((namespace, key)).map_err(database)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_history(
+    write: &WriteTransaction,
+    transactions: &[CommittedTransaction],
+    updates: &Updates,
+) -> Result<(), StoreError> {
+    let mut history = write.open_table(HISTORY).map_err(database)?;
+    for Change { namespace, key, value, version } in updates.changes() {
+        let row = rows::change(writer(transactions, version.transaction), value.as_deref());
+        let at = (namespace.as_str(), key.as_str(), version.block, version.transaction);
+        history.insert(at, row.as_slice()).map_err(database)?;
+    }
+    Ok(())
+}
+
+fn write_private(write: &WriteTransaction, number: u64, updates: &Updates) -> Result<(), StoreError> {
+    let mut private = write.open_table(PRIVATE).map_err(database)?;
+    for PrivateSet { transaction, chaincode, collection, set } in updates.private() {
+        let at = (number, *transaction, chaincode.as_str(), collection.as_str());
+        private.insert(at, set.encode_to_vec().as_slice()).map_err(database)?;
+    }
+    let mut expiries = write.open_table(EXPIRIES).map_err(database)?;
+    for Expiry { block, namespace, key, version } in updates.expiries() {
+        let at = (*block, namespace.as_str(), key.as_str());
+        expiries.insert(at, (version.block, version.transaction)).map_err(database)?;
+    }
+    Ok(())
+}
+
+/// Removes the private values whose time is over with block `number`, unless they have been written again.
+fn expire(write: &WriteTransaction, number: u64) -> Result<(), StoreError> {
+    let mut expiries = write.open_table(EXPIRIES).map_err(database)?;
+    let mut state = write.open_table(STATE).map_err(database)?;
+    let range = (0, "", "")..(number.saturating_add(1), "", "");
+    for due in expiries.extract_from_if(range, |_, _| true).map_err(database)? {
+        let (at, version) = due.map_err(database)?;
+        let ((_, namespace, key), (block, transaction)) = (at.value(), version.value());
+        let found = state.get((namespace, key)).map_err(database)?;
+        let found = found.map(|row| rows::read_state(row.value())).transpose()?;
+        if found.is_some_and(|found| found.version == Version { block, transaction }) {
+            state.remove((namespace, key)).map_err(database)?;
+        }
+    }
+    Ok(())
 }
 
 fn writer(transactions: &[CommittedTransaction], index: u64) -> Option<&CommittedTransaction> {

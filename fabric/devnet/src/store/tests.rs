@@ -15,7 +15,7 @@ fn writes(writes: &[(u8, u8, u8)]) -> ReadWriteSet {
         let value = if *value == 0 { Vec::new() } else { vec![*value] };
         set.write(NAMESPACES[usize::from(*namespace)], &format!("k{key}"), value);
     }
-    set.build()
+    set.build().0
 }
 
 fn transaction(tx_id: &str) -> CommittedTransaction {
@@ -28,7 +28,8 @@ fn commit(store: &Store, memory: &mut MemoryLedger, transactions: &[Vec<(u8, u8,
     let mut updates = Updates::default();
     let mut committed = Vec::new();
     for (index, set) in (0..).zip(transactions) {
-        updates.apply(&writes(set), Version { block: number, transaction: index });
+        let version = Version { block: number, transaction: index };
+        updates.apply(&writes(set), version, &*memory).unwrap();
         committed.push(transaction(&format!("{number}-{index}")));
     }
     let block = block::assemble(number, Vec::new(), Vec::new(), &[]);

@@ -1,5 +1,6 @@
 //! Setting up a network and clients of it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,6 +46,7 @@ impl TestNetwork {
             organizations: ORGANIZATIONS.map(str::to_owned).to_vec(),
             channel: CHANNEL.into(),
             chaincodes: vec![CHAINCODE.into()],
+            collections: BTreeMap::new(),
             domain: "lockstep.test".into(),
             port_base: 1,
             block_time: Duration::from_millis(20),

@@ -155,8 +155,8 @@ async fn what_devnet_cannot_is_refused_by_name() {
         let error = contract.evaluate::<&str>(function, []).await.unwrap_err();
         error.chaincode_message().map(str::to_owned).unwrap_or_else(|| format!("{error:?}"))
     };
-    assert!(refusal("Call").await.contains("hlf-devnet does not support INVOKE_CHAINCODE"));
-    assert!(refusal("Rich").await.contains("ExecuteQuery not supported for leveldb"));
+    assert!(refusal("Call").await.contains("chaincode other not found"));
+    assert!(refusal("Rich").await.contains("Missing required key: selector"));
     assert!(refusal("PageAndPut").await.contains("has already performed a paginated query"));
 }
 

@@ -1,61 +1,17 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::memory::{Committed, MemoryLedger};
-use crate::core::simulator::{Page, Simulator};
+use crate::core::simulator::Page;
 use crate::core::snapshot::Outcome;
+use crate::core::testing::{Chain, NAMESPACE, Run};
 
-const NAMESPACE: &str = "cc";
-
-fn candidate(tx_id: &str, simulator: Simulator) -> Candidate {
-    let set = ReadWriteSet::decode(&simulator.finish().encode()).unwrap();
-    Candidate {
-        tx_id: tx_id.to_owned(),
-        form: TxValidationCode::Valid,
-        endorsement: TxValidationCode::Valid,
-        set,
-    }
-}
-
-/// A ledger and the blocks that are put on it.
-#[derive(Default)]
-struct Chain {
-    ledger: MemoryLedger,
-    height: u64,
-}
-
-impl Chain {
-    fn simulate(&self, tx_id: &str, work: impl FnOnce(&mut Simulator)) -> Candidate {
-        let mut simulator = Simulator::new(Arc::new(self.ledger.clone()), tx_id, NAMESPACE);
-        work(&mut simulator);
-        candidate(tx_id, simulator)
-    }
-
-    fn commit(&mut self, candidates: &[Candidate]) -> Vec<TxValidationCode> {
-        let Validated { codes, updates } = validate(self.height, candidates, &self.ledger).unwrap();
-        let transactions: Vec<_> = candidates
-            .iter()
-            .zip(&codes)
-            .map(|(candidate, code)| Committed { tx_id: &candidate.tx_id, timestamp: None, code: *code })
-            .collect();
-        self.ledger.commit(self.height, &transactions, &updates);
-        self.height += 1;
-        codes
-    }
-
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.ledger.get(NAMESPACE, key).unwrap().map(|found| found.value)
-    }
-}
-
-fn put(key: &'static str, value: &'static str) -> impl Fn(&mut Simulator) {
+fn put(key: &'static str, value: &'static str) -> impl Fn(&mut Run<'_>) {
     move |simulator| simulator.put(key, value.into()).unwrap()
 }
 
-fn read_and_put(key: &'static str, value: &'static str) -> impl Fn(&mut Simulator) {
+fn read_and_put(key: &'static str, value: &'static str) -> impl Fn(&mut Run<'_>) {
     move |simulator| {
         simulator.get(key).unwrap();
         simulator.put(key, value.into()).unwrap();
@@ -101,7 +57,7 @@ fn the_verdicts_come_in_fabrics_order() {
     let mut chain = Chain::default();
     chain.commit(&[chain.simulate("1", put("k", "a"))]);
     let mut candidate = chain.simulate("1", put("k", "b"));
-    candidate.endorsement = TxValidationCode::EndorsementPolicyFailure;
+    candidate.signers.clear();
     assert_eq!(chain.commit(&[candidate.clone()]), [TxValidationCode::DuplicateTxid]);
     candidate.tx_id = "2".into();
     assert_eq!(chain.commit(&[candidate.clone()]), [TxValidationCode::EndorsementPolicyFailure]);
@@ -113,7 +69,7 @@ fn the_verdicts_come_in_fabrics_order() {
 
 #[test]
 fn ranges_see_phantoms_only_where_they_have_read() {
-    let scan_all = |simulator: &mut Simulator| {
+    let scan_all = |simulator: &mut Run<'_>| {
         simulator.range("b", "d", None).unwrap();
         simulator.put("seen", "1".into()).unwrap();
     };
@@ -147,7 +103,7 @@ fn a_range_that_was_left_early_ends_at_the_last_key_read() {
         })
         .collect();
     chain.commit(&fill);
-    let scan_some = |simulator: &mut Simulator| {
+    let scan_some = |simulator: &mut Run<'_>| {
         let batch = simulator.range("k", "l", None).unwrap();
         assert_eq!((batch.results.len(), batch.has_more), (100, true));
         simulator.close(&batch.id);

@@ -1,0 +1,105 @@
+use serde_json::json;
+
+use super::*;
+
+fn matches(selector: Value, document: &Value) -> bool {
+    Selector::parse(&selector).unwrap().matches(document)
+}
+
+#[test]
+fn every_operator_finds_and_leaves_out() {
+    let document = json!({
+        "name": "blue moon", "size": 7, "none": null, "tags": ["a", "b"], "deep": {"er": 1},
+        "parts": [{"n": 1, "ok": true}, {"n": 2, "ok": false}],
+    });
+    let table = [
+        (json!({"size": 7}), json!({"size": 8})),
+        (json!({"size": {"$eq": 7.0}}), json!({"size": {"$eq": "7"}})),
+        (json!({"size": {"$ne": 8}}), json!({"size": {"$ne": 7}})),
+        (json!({"size": {"$gt": 6}}), json!({"size": {"$gt": 7}})),
+        (json!({"size": {"$gte": 7}}), json!({"size": {"$gte": 8}})),
+        (json!({"size": {"$lt": 8}}), json!({"size": {"$lt": 7}})),
+        (json!({"size": {"$lte": 7, "$gt": 1}}), json!({"size": {"$lte": 7, "$gt": 7}})),
+        (json!({"none": {"$exists": true}}), json!({"name": {"$exists": false}})),
+        (json!({"gone": {"$exists": false}}), json!({"gone": {"$exists": true}})),
+        (json!({"none": {"$type": "null"}}), json!({"none": {"$type": "object"}})),
+        (json!({"size": {"$in": [1, 7]}}), json!({"size": {"$in": [1, 8]}})),
+        (json!({"tags": {"$in": ["b"]}}), json!({"tags": {"$in": ["c"]}})),
+        (json!({"size": {"$nin": [1]}}), json!({"size": {"$nin": [7]}})),
+        (json!({"tags": {"$size": 2}}), json!({"tags": {"$size": 1}})),
+        (json!({"size": {"$mod": [4, 3]}}), json!({"size": {"$mod": [4, 0]}})),
+        (json!({"name": {"$regex": "^blue"}}), json!({"name": {"$regex": "^moon"}})),
+        (json!({"name": {"$beginsWith": "blue"}}), json!({"name": {"$beginsWith": "moon"}})),
+        (json!({"tags": {"$all": ["b", "a"]}}), json!({"tags": {"$all": ["a", "c"]}})),
+        (json!({"tags": {"$elemMatch": {"$eq": "b"}}}), json!({"tags": {"$elemMatch": {"$eq": "c"}}})),
+        (
+            json!({"parts": {"$elemMatch": {"n": 2, "ok": false}}}),
+            json!({"parts": {"$elemMatch": {"n": 2, "ok": true}}}),
+        ),
+        (json!({"parts": {"$allMatch": {"n": {"$gt": 0}}}}), json!({"parts": {"$allMatch": {"ok": true}}})),
+        (json!({"deep": {"$keyMapMatch": {"$eq": "er"}}}), json!({"deep": {"$keyMapMatch": {"$eq": "est"}}})),
+        (json!({"deep": {"er": 1}}), json!({"deep.er": 2})),
+        (json!({"parts.1.n": 2}), json!({"parts.2.n": 2})),
+        (json!({"$and": [{"size": 7}, {"none": null}]}), json!({"$and": [{"size": 7}, {"none": 1}]})),
+        (json!({"$or": [{"size": 8}, {"size": 7}]}), json!({"$or": [{"size": 8}, {"size": 9}]})),
+        (json!({"$nor": [{"size": 8}, {"size": 9}]}), json!({"$nor": [{"size": 8}, {"size": 7}]})),
+        (json!({"$not": {"size": 8, "none": null}}), json!({"$not": {"size": 7, "none": null}})),
+        (json!({"size": {"$not": {"$gt": 7}}}), json!({"size": {"$not": {"$lt": 8}}})),
+        (
+            json!({"size": {"$or": [{"$lt": 3}, {"$gt": 5}]}}),
+            json!({"size": {"$or": [{"$lt": 3}, {"$gt": 8}]}}),
+        ),
+        (json!({}), json!({"tags": "a"})),
+    ];
+    for (finds, leaves_out) in table {
+        assert!(matches(finds.clone(), &document), "{finds} must find it");
+        assert!(!matches(leaves_out.clone(), &document), "{leaves_out} must leave it out");
+    }
+}
+
+#[test]
+fn a_missing_field_satisfies_nothing() {
+    let document = json!({"a": 1});
+    for selector in [
+        json!({"b": {"$ne": 1}}),
+        json!({"$not": {"b": 1}}),
+        json!({"b": {"$nin": [1]}}),
+        json!({"$nor": [{"b": 1}]}),
+    ] {
+        assert!(!matches(selector.clone(), &document), "{selector}");
+    }
+    assert!(matches(json!({"$not": {"b": {"$exists": true}}}), &document));
+}
+
+#[test]
+fn types_are_ordered_as_in_couchdb() {
+    let ascending = [
+        json!(null),
+        json!(false),
+        json!(true),
+        json!(-1),
+        json!(2.5),
+        json!("a"),
+        json!([]),
+        json!([1]),
+        json!({}),
+    ];
+    for pair in ascending.windows(2) {
+        assert_eq!(compare(&pair[0], &pair[1]), Ordering::Less, "{} < {}", pair[0], pair[1]);
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let error = |selector: Value| Selector::parse(&selector).unwrap_err().to_string();
+    assert!(error(json!({"a": {"$text": "x"}})).contains("Invalid operator: $text"));
+    assert!(error(json!({"a": {"$size": "x"}})).contains("Bad argument for operator $size"));
+    assert!(error(json!({"a": {"$mod": [0, 1]}})).contains("Bad argument for operator $mod"));
+    assert!(error(json!({"a": {"$regex": "(?=x)"}})).contains("cannot use the regular expression"));
+    assert!(error(json!([])).contains("Selector must be a JSON object"));
+    let mut deep = json!({"a": 1});
+    for _ in 0..40 {
+        deep = json!({"$not": deep});
+    }
+    assert!(error(deep).contains("nested more than 32"));
+}

@@ -1,0 +1,76 @@
+//! What a simulation is for, and what goes in and out of it.
+
+use std::sync::Arc;
+
+use hlf_proto::rwset::TxPvtReadWriteSet;
+
+use crate::core::definition::Definitions;
+use crate::core::interest::PrivateReads;
+use crate::core::policy::Principal;
+use crate::core::rwset::ReadWriteSet;
+
+/// A part of a query's results.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Id of the query, for the next part.
+    pub id: String,
+    /// Encoded results.
+    pub results: Vec<Vec<u8>>,
+    /// True when there is another part.
+    pub has_more: bool,
+    /// With pagination: where the next page starts.
+    pub bookmark: Option<String>,
+}
+
+/// Which part of a query an explicit page is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Most results; 0 for no limit of its own.
+    pub size: usize,
+    /// Bookmark of the page before, or empty.
+    pub bookmark: String,
+}
+
+/// For whom a transaction is simulated, and by whom.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// The channel.
+    pub channel: String,
+    /// The transaction.
+    pub tx_id: String,
+    /// Who has proposed it.
+    pub creator: Principal,
+    /// MSP id of the organisation whose peer simulates.
+    pub peer: String,
+    /// The channel's chaincodes.
+    pub definitions: Arc<Definitions>,
+}
+
+/// One chaincode's part of a transaction: the called one's, or that of one called by a chaincode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Name of the chaincode.
+    pub namespace: String,
+    /// True while it is initialised.
+    pub is_init: bool,
+}
+
+/// A key, public or in a private collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The collection; empty for public keys.
+    pub collection: &'a str,
+    /// The key.
+    pub key: &'a str,
+}
+
+/// What a simulation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simulation {
+    /// What it read and wants to write, with private writes as hashes.
+    pub set: ReadWriteSet,
+    /// The private writes.
+    pub private: Option<TxPvtReadWriteSet>,
+    /// The collections whose values it has read.
+    pub private_reads: PrivateReads,
+}
