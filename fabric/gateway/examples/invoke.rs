@@ -29,8 +29,8 @@ use std::process::ExitCode;
 
 use futures::StreamExt as _;
 use hlf_gateway::{
-    Backoff, Checkpointer as _, Endpoint, FileCheckpointer, Gateway, Identity, Network, P256Signer, Retry,
-    Tls, TransactionError,
+    Backoff, Checkpointer as _, Endpoint, FileCheckpointer, Gateway, Identity, Network, PrivateKeySigner,
+    Retry, Tls, TransactionError,
 };
 
 type Failure = Box<dyn Error>;
@@ -61,7 +61,7 @@ async fn run() -> Result<(), Failure> {
 
 async fn connect() -> Result<Gateway, Failure> {
     let identity = Identity::new(variable("MSP_ID")?, fs::read(variable("CERTIFICATE")?)?)?;
-    let signer = P256Signer::from_pem(&fs::read(variable("KEY")?)?)?;
+    let signer = PrivateKeySigner::from_pem(&fs::read(variable("KEY")?)?)?;
     let mut tls = Tls::new(fs::read(variable("TLS_CA")?)?);
     if let Ok(name) = variable("PEER_NAME") {
         tls = tls.server_name(name);

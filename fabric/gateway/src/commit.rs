@@ -5,11 +5,10 @@ use hlf_proto::gateway::{CommitStatusRequest, SignedCommitStatusRequest};
 
 use crate::connection::Failover;
 use crate::convert::{MalformedReply, decode};
-use crate::digest::Digest;
+use crate::deadlines::Deadlines;
 use crate::error::{CommitStatusError, StageCause};
 use crate::session::Session;
-use crate::signable::Signable;
-use crate::signer::{SignError, Signature};
+use crate::sign::{Digest, SignError, Signable, Signature};
 use crate::status::Status;
 use crate::transaction_id::TransactionId;
 use crate::validation_code::ValidationCode;
@@ -29,14 +28,16 @@ impl Commit {
             channel_id: channel.to_owned(),
             identity: session.creator().to_vec(),
         };
-        Self { session, transaction_id, request: Signable::new(request.encode_to_vec()) }
+        let request = session.signable(request.encode_to_vec());
+        Self { session, transaction_id, request }
     }
 
     pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
         let signed: SignedCommitStatusRequest = decode("the signed commit status request", bytes)?;
         let request: CommitStatusRequest = decode("the commit status request", &signed.request)?;
         let transaction_id = request.transaction_id.into();
-        Ok(Self { session, transaction_id, request: Signable::from_wire(signed.request, signed.signature) })
+        let request = session.signable_from_wire(signed.request, signed.signature);
+        Ok(Self { session, transaction_id, request })
     }
 
     /// The question with all that is needed to take it up elsewhere: an encoded `gateway.SignedCommitStatusRequest`,
@@ -50,6 +51,13 @@ impl Commit {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.request.digest()
+    }
+
+    /// The question with other deadlines than the gateway's, also for the stages after it.
+    #[must_use]
+    pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.session.deadlines = deadlines;
+        self
     }
 
     /// The question with a signature that was made elsewhere.

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 /// What holds for the connections to all endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectOptions {
     /// How long the TCP connection and the TLS handshake may take, each. 3 s, so that a second endpoint still has a
     /// turn within the shortest default deadline.
@@ -20,6 +21,28 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// These, but another time to connect.
+    #[must_use]
+    pub const fn with_connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// These, but another keepalive: how often to ask, and how long to wait for the answer.
+    #[must_use]
+    pub const fn with_keepalive(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.keepalive_interval = interval;
+        self.keepalive_timeout = timeout;
+        self
+    }
+
+    /// These, but another limit for messages, in bytes.
+    #[must_use]
+    pub const fn with_message_limit(mut self, bytes: usize) -> Self {
+        self.message_limit = bytes;
+        self
+    }
+
     /// What peers take as rude.
     const MINIMUM_KEEPALIVE: Duration = Duration::from_secs(60);
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 /// How long each stage of a call may take, connecting and every peer tried included.
 ///
-/// The defaults are those of Fabric's own sample applications.
+/// The defaults are those of Fabric's own sample applications. They hold for a gateway, and can be overridden for one
+/// call: [`ProposalBuilder::deadlines`](crate::ProposalBuilder::deadlines).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Deadlines {
     /// For a read; 5 s.
     pub evaluate: Duration,
@@ -17,13 +19,46 @@ pub struct Deadlines {
     pub commit_status: Duration,
 }
 
+impl Deadlines {
+    /// Those of [`Default`].
+    pub const DEFAULT: Self = Self {
+        evaluate: Duration::from_secs(5),
+        endorse: Duration::from_secs(15),
+        submit: Duration::from_secs(5),
+        commit_status: Duration::from_secs(60),
+    };
+
+    /// These, but another one for a read.
+    #[must_use]
+    pub const fn with_evaluate(mut self, limit: Duration) -> Self {
+        self.evaluate = limit;
+        self
+    }
+
+    /// These, but another one for the endorsements.
+    #[must_use]
+    pub const fn with_endorse(mut self, limit: Duration) -> Self {
+        self.endorse = limit;
+        self
+    }
+
+    /// These, but another one for the orderers.
+    #[must_use]
+    pub const fn with_submit(mut self, limit: Duration) -> Self {
+        self.submit = limit;
+        self
+    }
+
+    /// These, but another one for the commit.
+    #[must_use]
+    pub const fn with_commit_status(mut self, limit: Duration) -> Self {
+        self.commit_status = limit;
+        self
+    }
+}
+
 impl Default for Deadlines {
     fn default() -> Self {
-        Self {
-            evaluate: Duration::from_secs(5),
-            endorse: Duration::from_secs(15),
-            submit: Duration::from_secs(5),
-            commit_status: Duration::from_secs(60),
-        }
+        Self::DEFAULT
     }
 }

@@ -13,7 +13,7 @@ use crate::identity::Identity;
 use crate::network::Network;
 use crate::proposal::Proposal;
 use crate::session::Session;
-use crate::signer::{NoSigner, Signer};
+use crate::sign::{Hash, NoSigner, Signer};
 use crate::transaction::Transaction;
 
 /// One identity's connection to its organisation's gateway peers. Cheap to clone; clones share the connections.
@@ -28,6 +28,7 @@ impl Gateway {
         GatewayBuilder {
             identity,
             signer: Arc::new(NoSigner),
+            hash: None,
             endpoints: Vec::new(),
             options: ConnectOptions::default(),
             deadlines: Deadlines::default(),
@@ -84,6 +85,7 @@ impl Gateway {
 pub struct GatewayBuilder {
     identity: Identity,
     signer: Arc<dyn Signer>,
+    hash: Option<Hash>,
     endpoints: Vec<Endpoint>,
     options: ConnectOptions,
     deadlines: Deadlines,
@@ -93,6 +95,12 @@ impl GatewayBuilder {
     /// Signs with this. Without it every signature must be handed in.
     pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
         self.signer = Arc::new(signer);
+        self
+    }
+
+    /// Has messages hashed like this before they are signed, instead of as the signer says.
+    pub fn hash(mut self, hash: Hash) -> Self {
+        self.hash = Some(hash);
         self
     }
 
@@ -139,7 +147,8 @@ impl GatewayBuilder {
     }
 
     fn gateway(self, connection: Connection) -> Gateway {
-        Gateway { session: Session::new(self.identity, self.signer, connection, self.deadlines) }
+        let hash = self.hash.unwrap_or_else(|| self.signer.hash());
+        Gateway { session: Session::new(self.identity, self.signer, hash, connection, self.deadlines) }
     }
 }
 

@@ -16,10 +16,10 @@
 //!
 //! ```no_run
 //! # async fn example(certificate: Vec<u8>, key: Vec<u8>, ca: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
-//! use hlf_gateway::{Endpoint, Gateway, Identity, P256Signer, Tls};
+//! use hlf_gateway::{Endpoint, Gateway, Identity, PrivateKeySigner, Tls};
 //!
 //! let gateway = Gateway::builder(Identity::new("BankMSP", certificate)?)
-//!     .signer(P256Signer::from_pem(&key)?)
+//!     .signer(PrivateKeySigner::from_pem(&key)?)
 //!     .endpoint(Endpoint::tls("127.0.0.1:7051", Tls::new(ca).server_name("peer0.bank.example.com")))
 //!     .connect()
 //!     .await?;
@@ -54,10 +54,8 @@ mod error;
 mod events;
 
 mod deadlines;
-mod digest;
 mod identity;
-mod p256;
-mod signer;
+mod sign;
 mod transaction_id;
 mod validation_code;
 
@@ -65,16 +63,13 @@ mod connect;
 mod connection;
 mod convert;
 mod endpoint;
-mod low_s;
 mod session;
-mod signable;
 
 pub use commit::Commit;
 pub use connect::{ConnectError, ConnectOptions};
 pub use contract::Contract;
 pub use convert::MalformedReply;
 pub use deadlines::Deadlines;
-pub use digest::Digest;
 pub use endpoint::{Endpoint, Tls};
 pub use error::{
     CallError, CommitStatusError, EndorseError, ErrorDetail, EvaluateError, Origin, Retry, StageCause,
@@ -87,10 +82,12 @@ pub use events::{
 pub use gateway::{Gateway, GatewayBuilder};
 pub use identity::{Identity, IdentityError};
 pub use network::Network;
-pub use p256::{KeyError, P256Signer};
 pub use proposal::Proposal;
 pub use proposal_builder::{Committed, ProposalBuilder, Timing};
-pub use signer::{SignError, Signature, Signer};
+pub use sign::{
+    Curve, Digest, Ed25519Signer, Hash, KeyError, P256Signer, P384Signer, PrivateKeySigner, SignError,
+    Signature, SignatureError, Signer, SignerFn, signer_fn,
+};
 pub use status::{CommitError, Status};
 pub use transaction::Transaction;
 pub use transaction_id::{Nonce, TransactionId};

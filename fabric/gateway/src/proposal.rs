@@ -6,11 +6,10 @@ use hlf_proto::protos::SignedProposal;
 
 use crate::connection::Failover;
 use crate::convert::{HeaderFacts, MalformedReply, ProposalFacts, TransactionFacts, decode};
-use crate::digest::Digest;
+use crate::deadlines::Deadlines;
 use crate::error::{EndorseError, EvaluateError, StageCause};
 use crate::session::Session;
-use crate::signable::Signable;
-use crate::signer::Signature;
+use crate::sign::{Digest, Signable, Signature};
 use crate::transaction::Transaction;
 use crate::transaction_id::TransactionId;
 
@@ -32,7 +31,8 @@ impl Proposal {
         bytes: Vec<u8>,
         organizations: Vec<String>,
     ) -> Self {
-        Self { session, channel, transaction_id, proposal: Signable::new(bytes), organizations }
+        let proposal = session.signable(bytes);
+        Self { session, channel, transaction_id, proposal, organizations }
     }
 
     pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
@@ -40,10 +40,10 @@ impl Proposal {
         let signed = message.proposal.ok_or(MalformedReply::Missing { what: "the proposal" })?;
         let facts = HeaderFacts::try_from(&ProposalFacts::decode(&signed.proposal_bytes)?.header)?;
         Ok(Self {
+            proposal: session.signable_from_wire(signed.proposal_bytes, signed.signature),
             session,
             channel: facts.channel,
             transaction_id: facts.transaction_id,
-            proposal: Signable::from_wire(signed.proposal_bytes, signed.signature),
             organizations: message.endorsing_organizations,
         })
     }
@@ -64,6 +64,13 @@ impl Proposal {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.proposal.digest()
+    }
+
+    /// The proposal with other deadlines than the gateway's, also for the stages after it.
+    #[must_use]
+    pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.session.deadlines = deadlines;
+        self
     }
 
     /// The proposal with a signature that was made elsewhere.

@@ -10,6 +10,7 @@ use hlf_proto::protos::{
 };
 use hlf_proto::{Message as _, Timestamp};
 
+use crate::deadlines::Deadlines;
 use crate::error::{EvaluateError, TransactionError};
 use crate::proposal::Proposal;
 use crate::session::Session;
@@ -66,6 +67,12 @@ impl ProposalBuilder {
     /// read is answered by a peer of one of them. Without this the gateway chooses.
     pub fn organizations<O: Into<String>>(mut self, organizations: impl IntoIterator<Item = O>) -> Self {
         self.organizations = organizations.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Waits this long in each stage instead of as long as the gateway does by default.
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.session.deadlines = deadlines;
         self
     }
 

@@ -7,11 +7,10 @@ use hlf_proto::gateway::{PreparedTransaction, SubmitRequest};
 use crate::commit::Commit;
 use crate::connection::Failover;
 use crate::convert::{HeaderFacts, MalformedReply, TransactionFacts, decode};
-use crate::digest::Digest;
+use crate::deadlines::Deadlines;
 use crate::error::{StageCause, SubmitError};
 use crate::session::Session;
-use crate::signable::Signable;
-use crate::signer::Signature;
+use crate::sign::{Digest, Signable, Signature};
 use crate::transaction_id::TransactionId;
 
 /// An endorsed transaction. It is signed once: submitting it again submits the very same.
@@ -31,10 +30,10 @@ impl Transaction {
         let facts = TransactionFacts::try_from(&envelope)?;
         let header = HeaderFacts::try_from(&facts.header)?;
         Ok(Self {
+            payload: session.signable_from_wire(envelope.payload, envelope.signature),
             session,
             channel: header.channel,
             transaction_id: header.transaction_id,
-            payload: Signable::from_wire(envelope.payload, envelope.signature),
             result: facts.result,
         })
     }
@@ -58,6 +57,13 @@ impl Transaction {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.payload.digest()
+    }
+
+    /// The transaction with other deadlines than the gateway's, also for the stages after it.
+    #[must_use]
+    pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.session.deadlines = deadlines;
+        self
     }
 
     /// The transaction with a signature that was made elsewhere.

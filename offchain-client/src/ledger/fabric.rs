@@ -27,12 +27,11 @@ use super::{
 /// How long each stage of a question may take, failing over to other peers of the organisation included.
 ///
 /// A commit is asked for twice: within this, then once more.
-const DEADLINES: hlf_gateway::Deadlines = hlf_gateway::Deadlines {
-    evaluate: Duration::from_secs(10),
-    endorse: Duration::from_secs(20),
-    submit: Duration::from_secs(10),
-    commit_status: Duration::from_secs(20),
-};
+const DEADLINES: hlf_gateway::Deadlines = hlf_gateway::Deadlines::DEFAULT
+    .with_evaluate(Duration::from_secs(10))
+    .with_endorse(Duration::from_secs(20))
+    .with_submit(Duration::from_secs(10))
+    .with_commit_status(Duration::from_secs(20));
 
 /// The contract on a Fabric channel, asked through the peers of one organisation. Cheap to clone.
 #[derive(Clone, Debug)]

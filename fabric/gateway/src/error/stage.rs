@@ -7,7 +7,7 @@ use super::call::{CallError, ErrorDetail};
 use super::chaincode_message::chaincode_message;
 use super::retry::{self, Retry};
 use crate::convert::MalformedReply;
-use crate::signer::SignError;
+use crate::sign::SignError;
 use crate::status::CommitError;
 use crate::transaction::Transaction;
 use crate::transaction_id::TransactionId;

@@ -8,10 +8,8 @@ use hlf_proto::gateway::{ChaincodeEventsRequest, SignedChaincodeEventsRequest};
 use super::checkpoint::Checkpoint;
 use super::feed::{ChaincodeEvents, Source};
 use super::position::Position;
-use crate::digest::Digest;
 use crate::session::Session;
-use crate::signable::Signable;
-use crate::signer::{SignError, Signature};
+use crate::sign::{Digest, SignError, Signable, Signature};
 use crate::transaction_id::TransactionId;
 
 /// Says which events of a chaincode to stream. Without more they start with the next block to come.
@@ -58,7 +56,7 @@ impl EventsBuilder {
     /// The request for these events, to be signed elsewhere.
     #[must_use]
     pub fn request(self) -> EventsRequest {
-        let request = Signable::new(self.source.request(&self.position));
+        let request = self.source.session.signable(self.source.request(&self.position));
         EventsRequest { source: self.source, position: self.position, request }
     }
 
@@ -121,11 +119,20 @@ impl EventsRequest {
 /// How long to wait before an interrupted stream is resumed: longer after each failure, from the start again once
 /// something has come or the stream has lasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backoff {
     /// After the first failure; 100 ms.
     pub first: Duration,
     /// At most; 10 s.
     pub longest: Duration,
+}
+
+impl Backoff {
+    /// A wait of `first` after the first failure, twice as long after each one more, `longest` at most.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest }
+    }
 }
 
 impl Default for Backoff {
@@ -158,7 +165,7 @@ impl EventsSource {
         &self,
         position: &Position,
     ) -> Result<SignedChaincodeEventsRequest, SignError> {
-        sign(&self.session, &Signable::new(self.request(position))).await
+        sign(&self.session, &self.session.signable(self.request(position))).await
     }
 }
 

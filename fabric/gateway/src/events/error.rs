@@ -4,7 +4,7 @@ use thiserror::Error;
 use tonic::Code;
 
 use crate::error::CallError;
-use crate::signer::SignError;
+use crate::sign::SignError;
 
 /// A stream of events was interrupted, or did not come about.
 #[derive(Debug, Error)]

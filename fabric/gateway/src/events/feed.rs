@@ -16,7 +16,7 @@ use super::event::ChaincodeEvent;
 use super::position::Position;
 use crate::connection::Failover;
 use crate::error::CallError;
-use crate::signable::Signable;
+use crate::sign::Signable;
 
 /// A stream of events. Dropping it ends the request.
 pub struct ChaincodeEvents(BoxStream<'static, Result<ChaincodeEvent, EventError>>);

@@ -107,7 +107,7 @@ async fn messages_may_be_large() {
     let committed = contract.submit("Write", [large.clone()]).await.unwrap();
     assert_eq!(committed.result.len(), large.len() + "Write ".len());
 
-    let options = ConnectOptions { message_limit: 1024, ..ConnectOptions::default() };
+    let options = ConnectOptions::default().with_message_limit(1024);
     let builder = caller.builder().endpoint(Endpoint::plaintext(&peer.address)).options(options);
     let contract = builder.connect().await.unwrap().network("payments").contract("basic");
     let error = contract.evaluate("Read", [large]).await.unwrap_err();
@@ -192,7 +192,7 @@ async fn a_peer_that_never_finishes_the_handshake_does_not_hold_the_next_one_up(
     let tls = Tls::new(authority.pem()).server_name(NAME);
     let addresses = [silent.local_addr().unwrap().to_string(), peer.address.clone()];
     let endpoints = addresses.map(|address| Endpoint::tls(address, tls.clone()));
-    let options = ConnectOptions { connect_timeout: Duration::from_millis(100), ..ConnectOptions::default() };
+    let options = ConnectOptions::default().with_connect_timeout(Duration::from_millis(100));
     let gateway = Caller::new().builder().endpoints(endpoints).options(options).connect_lazy().unwrap();
     reads(&gateway).await.unwrap();
     assert_eq!(peer.seen().evaluate.len(), 1);
@@ -210,7 +210,7 @@ async fn settings_that_cannot_work_are_refused() {
     let tls = Tls::new(Authority::new().pem()).client_certificate("no PEM", "no key");
     let bad = caller.builder().endpoint(Endpoint::tls("127.0.0.1:1", tls)).connect_lazy();
     assert!(matches!(bad, Err(ConnectError::BadTls { .. })), "{bad:?}");
-    let options = ConnectOptions { keepalive_interval: Duration::from_secs(60), ..ConnectOptions::default() };
+    let options = ConnectOptions::default().with_keepalive(Duration::from_secs(60), Duration::from_secs(20));
     let rude = caller.builder().endpoint(Endpoint::plaintext("127.0.0.1:1")).options(options).connect_lazy();
     assert!(matches!(rude, Err(ConnectError::KeepaliveTooShort { .. })));
 }

@@ -10,12 +10,11 @@ use crate::peer::{Answer, Peer};
 const SHORT: Duration = Duration::from_millis(150);
 
 /// Deadlines so long that a test which waits for one of them fails.
-const LONG: Deadlines = Deadlines {
-    evaluate: Duration::from_secs(600),
-    endorse: Duration::from_secs(600),
-    submit: Duration::from_secs(600),
-    commit_status: Duration::from_secs(600),
-};
+const LONG: Deadlines = Deadlines::DEFAULT
+    .with_evaluate(Duration::from_secs(600))
+    .with_endorse(Duration::from_secs(600))
+    .with_submit(Duration::from_secs(600))
+    .with_commit_status(Duration::from_secs(600));
 
 fn start() -> (Peer, Gateway) {
     let peer = Peer::start();
@@ -33,7 +32,7 @@ fn check(cause: &StageCause) -> &CallError {
 async fn an_evaluate_ends_at_its_deadline() {
     let (peer, gateway) = start();
     peer.next_evaluate(Answer::Never);
-    let gateway = gateway.with_deadlines(Deadlines { evaluate: SHORT, ..LONG });
+    let gateway = gateway.with_deadlines(LONG.with_evaluate(SHORT));
     let started = Instant::now();
     let error = gateway.network("payments").contract("basic").evaluate("Read", ["x"]).await.unwrap_err();
     assert!(started.elapsed() >= SHORT);
@@ -46,7 +45,7 @@ async fn an_evaluate_ends_at_its_deadline() {
 async fn an_endorse_ends_at_its_deadline() {
     let (peer, gateway) = start();
     peer.next_endorse(Answer::Never);
-    let gateway = gateway.with_deadlines(Deadlines { endorse: SHORT, ..LONG });
+    let gateway = gateway.with_deadlines(LONG.with_endorse(SHORT));
     let error = gateway.network("payments").contract("basic").submit("Open", ["x"]).await.unwrap_err();
     let TransactionError::Endorse(error) = error else { panic!("{error:?}") };
     check(error.cause());
@@ -57,7 +56,7 @@ async fn an_endorse_ends_at_its_deadline() {
 async fn a_submit_ends_at_its_deadline_with_the_outcome_unknown() {
     let (peer, gateway) = start();
     peer.next_submit(Answer::Never);
-    let gateway = gateway.with_deadlines(Deadlines { submit: SHORT, ..LONG });
+    let gateway = gateway.with_deadlines(LONG.with_submit(SHORT));
     let error = gateway.network("payments").contract("basic").submit("Open", ["x"]).await.unwrap_err();
     let TransactionError::Submit { error, transaction } = error else { panic!("{error:?}") };
     check(error.cause());
@@ -70,7 +69,7 @@ async fn a_submit_ends_at_its_deadline_with_the_outcome_unknown() {
 async fn a_question_for_the_commit_status_ends_at_its_deadline() {
     let (peer, gateway) = start();
     peer.next_commit_status(Answer::Never);
-    let gateway = gateway.with_deadlines(Deadlines { commit_status: SHORT, ..LONG });
+    let gateway = gateway.with_deadlines(LONG.with_commit_status(SHORT));
     let commit = gateway.network("payments").commit("some-id");
     let error = commit.status().await.unwrap_err();
     check(error.cause());
@@ -78,8 +77,23 @@ async fn a_question_for_the_commit_status_ends_at_its_deadline() {
     assert!(commit.status().await.is_ok());
 }
 
+/// A call has its own deadlines if it is given some, and keeps them through its stages.
+#[tokio::test]
+async fn one_call_waits_less_than_the_others() {
+    let (peer, gateway) = start();
+    let contract = gateway.with_deadlines(LONG).network("payments").contract("basic");
+    peer.next_evaluate(Answer::Never);
+    let proposal = contract.proposal("Read").deadlines(LONG.with_evaluate(SHORT));
+    check(proposal.evaluate().await.unwrap_err().cause());
+
+    peer.next_commit_status(Answer::Never);
+    let proposal = contract.proposal("Write").build().with_deadlines(LONG.with_commit_status(SHORT));
+    let commit = proposal.endorse().await.unwrap().submit().await.unwrap();
+    check(commit.status().await.unwrap_err().cause());
+}
+
 #[test]
 fn the_defaults_are_those_of_fabrics_samples() {
-    let Deadlines { evaluate, endorse, submit, commit_status } = Deadlines::default();
+    let Deadlines { evaluate, endorse, submit, commit_status, .. } = Deadlines::default();
     assert_eq!([evaluate, endorse, submit, commit_status].map(|limit| limit.as_secs()), [5, 15, 5, 60]);
 }

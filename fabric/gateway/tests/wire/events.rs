@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::caller::Caller;
 use crate::peer::{Cut, Peer, status};
 
-const QUICK: Backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(20) };
+const QUICK: Backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(20));
 
 fn start() -> (Peer, Caller, EventsBuilder) {
     let (peer, caller) = (Peer::start(), Caller::new());

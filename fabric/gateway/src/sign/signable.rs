@@ -2,29 +2,32 @@
 
 use tokio::sync::OnceCell;
 
-use crate::digest::Digest;
-use crate::signer::{SignError, Signature, Signer};
+use super::digest::Digest;
+use super::hash::Hash;
+use super::signature::Signature;
+use super::signer::{SignError, Signer};
 
 /// Bytes to be signed. They are signed once, here or elsewhere, so that a message sent twice is the same both times.
 #[derive(Debug, Clone)]
 pub(crate) struct Signable {
     message: Vec<u8>,
+    hash: Hash,
     signature: OnceCell<Signature>,
 }
 
 impl Signable {
-    pub(crate) fn new(message: Vec<u8>) -> Self {
-        Self { message, signature: OnceCell::new() }
+    pub(crate) fn new(message: Vec<u8>, hash: Hash) -> Self {
+        Self { message, hash, signature: OnceCell::new() }
     }
 
     /// A message from the wire's form, where no bytes mean no signature.
-    pub(crate) fn from_wire(message: Vec<u8>, signature: Vec<u8>) -> Self {
-        let unsigned = Self::new(message);
+    pub(crate) fn from_wire(message: Vec<u8>, signature: Vec<u8>, hash: Hash) -> Self {
+        let unsigned = Self::new(message, hash);
         if signature.is_empty() { unsigned } else { unsigned.with_signature(Signature::from(signature)) }
     }
 
     pub(crate) fn with_signature(self, signature: Signature) -> Self {
-        Self { message: self.message, signature: OnceCell::new_with(Some(signature)) }
+        Self { signature: OnceCell::new_with(Some(signature)), ..self }
     }
 
     pub(crate) fn message(&self) -> &[u8] {
@@ -32,7 +35,7 @@ impl Signable {
     }
 
     pub(crate) fn digest(&self) -> Digest {
-        Digest::of(&self.message)
+        self.hash.digest(&self.message)
     }
 
     /// The signature's bytes as they are on the wire: none while it is unsigned.

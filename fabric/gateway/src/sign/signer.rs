@@ -5,11 +5,14 @@ use std::error::Error as StdError;
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::digest::Digest;
+use super::digest::Digest;
+use super::hash::Hash;
+use super::signature::Signature;
 
 /// Holds, or reaches, the private key of an [`Identity`](crate::Identity).
 ///
-/// [`P256Signer`](crate::P256Signer) keeps the key in memory. Implement the trait to sign elsewhere.
+/// [`PrivateKeySigner`](crate::PrivateKeySigner) keeps a key in memory; [`signer_fn`](crate::signer_fn) makes a signer of
+/// a function that reaches one elsewhere.
 #[async_trait]
 pub trait Signer: Send + Sync {
     /// Signs `digest` and answers the signature as Fabric wants it; for ECDSA that is DER with the lower of the two
@@ -18,23 +21,10 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// [`SignError`] with whatever went wrong where the key is.
     async fn sign(&self, digest: &Digest) -> Result<Signature, SignError>;
-}
 
-/// A signature over a [`Digest`], in the form that Fabric's wire has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature(Vec<u8>);
-
-impl Signature {
-    /// The bytes of the wire.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Vec<u8>> for Signature {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    /// How messages are to be hashed for this key, unless the gateway is told otherwise.
+    fn hash(&self) -> Hash {
+        Hash::Sha256
     }
 }
 
