@@ -6,6 +6,7 @@ use std::time::Duration;
 use lockstep::keystore;
 use lockstep::stream::{Refused, Settled, ToClient, ToVendor, dial, wire};
 use lockstep_protocol::fraud::FraudProof;
+use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::payment::{Ack, Batch, Head, Payment, PaymentRecord};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
@@ -51,7 +52,21 @@ impl Hostile {
     /// If the wallet's seed or the ledger cannot be read.
     pub fn new(world: &World, channel: &str) -> Result<Self, Failure> {
         let record = world.record(channel)?;
-        let bytes = keystore::load_seed(&world.home(Party::Client).join("wallet-seed.pem"), None)?;
+        let certificate = world.certificate(Party::Vendor);
+        Self::of_wallet(&world.home(Party::Client), &record, world.vendor_url(), Path::new(&certificate))
+    }
+
+    /// Takes over an open, unused channel of the wallet in a folder, to a vendor at this address with this certificate.
+    ///
+    /// # Errors
+    /// If the wallet's seed cannot be read.
+    pub fn of_wallet(
+        home: &Path,
+        record: &ChannelRecord,
+        vendor: &str,
+        certificate: &Path,
+    ) -> Result<Self, Failure> {
+        let bytes = keystore::load_seed(&home.join("wallet-seed.pem"), None)?;
         let seed = WalletSeed::from_bytes(*bytes);
         let terms = record.opening().terms();
         Ok(Self {
@@ -60,9 +75,21 @@ impl Hostile {
             key: seed.payment_key(&terms.nonce),
             head: Head::start(record.opening()),
             signature: *record.bank_signature(),
-            vendor: world.vendor_url().to_owned(),
-            certificate: Path::new(&world.certificate(Party::Vendor)).to_owned(),
+            vendor: vendor.to_owned(),
+            certificate: certificate.to_owned(),
         })
+    }
+
+    /// The key that signs the payments.
+    #[must_use]
+    pub const fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// The units that all payments released so far.
+    #[must_use]
+    pub const fn released(&self) -> Units {
+        self.head.released()
     }
 
     /// The next payment as an honest client would make it, from where this one stands.

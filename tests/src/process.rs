@@ -102,6 +102,11 @@ impl Daemon {
         &self.name
     }
 
+    /// Whether the process has ended, though nobody ended it through this handle.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Asks the daemon to stop and waits until it has; true if it went by itself with exit code 0.
     pub fn stop(mut self) -> bool {
         self.signal(Signal::TERM);
@@ -200,6 +205,55 @@ pub fn run(mut command: Command) -> Result<(String, String), ProcessError> {
     }
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     Err(ProcessError::Failed { command: line, code: output.status.code(), stderr, stdout })
+}
+
+/// How a command that may be killed ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// By itself.
+    Itself {
+        /// Its exit code; none if a signal that nobody here sent ended it.
+        code: Option<i32>,
+        /// What it wrote to standard output.
+        stdout: String,
+        /// What it wrote to standard error.
+        stderr: String,
+    },
+    /// It was killed (SIGKILL) when its time was over.
+    Killed,
+}
+
+/// Runs a command for `limit` at most, then kills it.
+///
+/// # Errors
+/// [`ProcessError::Io`].
+pub fn run_for(mut command: Command, limit: Duration) -> Result<Ended, ProcessError> {
+    let program = PathBuf::from(command.get_program());
+    let io = |source| ProcessError::Io { program: program.clone(), source };
+    let child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(io)?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (sender, receiver) = mpsc::channel();
+    // Reads both pipes to their end, so that the command never blocks on them.
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let (output, killed) = match receiver.recv_timeout(limit) {
+        Ok(output) => (output, false),
+        Err(_late) => {
+            // Not waited for yet, so the number is still this process's.
+            let _gone = pid.map(|pid| kill_process(pid, Signal::KILL));
+            (receiver.recv().unwrap_or_else(|_| Err(io::ErrorKind::BrokenPipe.into())), true)
+        }
+    };
+    let output = output.map_err(io)?;
+    if killed && output.status.code().is_none() {
+        return Ok(Ended::Killed);
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Ended::Itself {
+        code: output.status.code(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    })
 }
 
 fn command_line(command: &Command) -> String {
