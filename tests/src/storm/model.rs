@@ -382,6 +382,8 @@ fn plans(scales: &mut Scales, notes: &Notes, ended: &BTreeMap<ChannelId, Ended>)
             Plan::Untouched | Plan::Forgery => {
                 matches!(ending, Ending::Refunded | Ending::ClosedUnused)
             }
+            // There never was a release to close it with.
+            Plan::BadRelease => !matches!(ending, Ending::Released | Ending::Cancelled),
             _ => ending != Ending::Cancelled,
         };
         scales.hold(|| format!("channel {id} was for {} and ended as {ending:?}", note.plan), fits)?;
