@@ -1,0 +1,78 @@
+// asset-transfer-basic by Hyperledger's client: the same calls give the same results, events, read and write sets and
+// errors, whatever the contract is written in.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { after, before, test } = require('node:test');
+const { open, refusal, sets, text } = require('./lib/network');
+
+const folder = process.env.NETWORK_DIR;
+const names = (process.env.BASIC ?? 'basic').split(' ');
+let peer;
+
+before(() => {
+  peer = open(folder, 0);
+});
+after(() => peer.close());
+
+// Everything that a client can observe of one run of the contract.
+const observe = async (name) => {
+  const contract = peer.network.getContract(name);
+  const seen = [];
+  const submit = async (...call) => {
+    const proposal = contract.newProposal(call[0], { arguments: call.slice(1) });
+    const transaction = await proposal.endorse();
+    const commit = await transaction.submit();
+    const { code } = await commit.getStatus();
+    seen.push({ call, code, result: text(transaction.getResult()), sets: sets(transaction, name) });
+  };
+  const evaluate = async (...call) => seen.push({ call, result: text(await contract.evaluateTransaction(...call)) });
+  const refused = async (...call) => {
+    seen.push({ call, submit: await refusal(contract.submitTransaction(...call)) });
+    seen.push({ call, evaluate: await refusal(contract.evaluateTransaction(...call)) });
+  };
+  await submit('InitLedger');
+  await evaluate('GetAllAssets');
+  await submit('CreateAsset', 'asset7', 'purple', '20', 'Ann "A" Ünal', '900');
+  await refused('CreateAsset', 'asset7', 'purple', '20', 'Ann', '900');
+  await evaluate('ReadAsset', 'asset7');
+  await submit('UpdateAsset', 'asset7', 'pink', '21', 'Ann', '901');
+  await submit('TransferAsset', 'asset7', 'Christopher');
+  await evaluate('ReadAsset', 'asset7');
+  await evaluate('AssetExists', 'asset7');
+  await submit('DeleteAsset', 'asset7');
+  await evaluate('AssetExists', 'asset7');
+  await refused('ReadAsset', 'asset7');
+  await refused('UpdateAsset', 'asset7', 'pink', '21', 'Ann', '901');
+  await refused('DeleteAsset', 'asset7');
+  await refused('TransferAsset', 'asset7', 'Ann');
+  return seen;
+};
+
+const runs = new Map();
+for (const name of names) {
+  test(`asset-transfer-basic as "${name}"`, async () => {
+    const seen = await observe(name);
+    runs.set(name, seen);
+    const find = (...call) => seen.filter((entry) => entry.call.join() === call.join());
+    const [first, last] = find('ReadAsset', 'asset7');
+    assert.deepEqual(JSON.parse(first.result), {
+      AppraisedValue: 900, Color: 'purple', ID: 'asset7', Owner: 'Ann "A" Ünal', Size: 20,
+    });
+    assert.equal(JSON.parse(last.result).Owner, 'Christopher');
+    assert.equal(find('TransferAsset', 'asset7', 'Christopher')[0].result, 'Ann');
+    assert.deepEqual(find('AssetExists', 'asset7').map(({ result }) => result), ['true', 'false']);
+    assert.equal(JSON.parse(find('GetAllAssets')[0].result).length, 6);
+    const refusals = seen.filter((entry) => entry.submit ?? entry.evaluate);
+    assert.equal(refusals[0].submit, 'chaincode response 500, the asset asset7 already exists');
+    for (const { submit, evaluate } of refusals.slice(2)) {
+      assert.equal(submit ?? evaluate, 'chaincode response 500, the asset asset7 does not exist');
+    }
+    assert.ok(seen.filter(({ code }) => code !== undefined).every(({ code }) => code === 0));
+  });
+}
+
+test('all of them are the same to a client', { skip: names.length < 2 && 'one implementation only' }, () => {
+  const [reference, ...others] = names;
+  for (const other of others) assert.deepEqual(runs.get(other), runs.get(reference), other);
+});
