@@ -36,6 +36,8 @@ pub struct ObservedContract {
     scenario: &'static str,
     clock_off_by: i64,
     msp_id: String,
+    /// Who is to endorse; empty: whom the gateway chooses.
+    endorsers: Vec<String>,
 }
 
 /// What a call came to.
@@ -97,7 +99,8 @@ impl ObservedContract {
         let gateway = gateway(organization, caller)?;
         let network = gateway.network(&profile.channel);
         let contract = network.contract(&profile.chaincode);
-        Ok(Self { network, contract, recorder, scenario, clock_off_by: 0, msp_id: msp_id.to_owned() })
+        let (clock_off_by, endorsers) = (0, Vec::new());
+        Ok(Self { network, contract, recorder, scenario, clock_off_by, msp_id: msp_id.to_owned(), endorsers })
     }
 
     /// The same contract with another recorder.
@@ -110,6 +113,13 @@ impl ObservedContract {
     #[must_use]
     pub fn with_clock_off_by(&self, millis: i64) -> Self {
         Self { clock_off_by: millis, ..self.clone() }
+    }
+
+    /// The same contract for a caller that has these organisations and no other endorse what it submits.
+    #[must_use]
+    pub fn endorsed_by(&self, organizations: &[&str]) -> Self {
+        let endorsers = organizations.iter().map(|msp_id| (*msp_id).to_owned()).collect();
+        Self { endorsers, ..self.clone() }
     }
 
     /// Has a function endorsed as if it were called at this time; to be submitted later.
@@ -133,7 +143,9 @@ impl ObservedContract {
         let off = Duration::from_millis(self.clock_off_by.unsigned_abs());
         let now = SystemTime::now();
         let time = if self.clock_off_by < 0 { now - off } else { now + off };
-        self.contract.proposal(function).arguments(arguments.to_vec()).timestamp(time)
+        let proposal = self.contract.proposal(function).arguments(arguments.to_vec()).timestamp(time);
+        let endorsers = self.endorsers.iter().map(String::as_str);
+        if self.endorsers.is_empty() { proposal } else { proposal.organizations(endorsers) }
     }
 
     /// Submits, waits for the commit, and notes what came of it, with the event if there is one.

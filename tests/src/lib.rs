@@ -2,8 +2,10 @@
 
 pub mod contract;
 pub mod demo;
+pub mod endorsers;
 pub mod forge;
 pub mod hostile;
+pub mod liar;
 pub mod network;
 pub mod observation;
 pub mod process;

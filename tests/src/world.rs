@@ -125,7 +125,15 @@ impl World {
     /// # Errors
     /// If it does not start.
     pub fn serve_bank(&mut self) -> Result<(), Failure> {
-        let bank = self.serve(Party::Bank)?;
+        self.serve_bank_with(&[])
+    }
+
+    /// As [`World::serve_bank`], with more arguments.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn serve_bank_with(&mut self, rest: &[&str]) -> Result<(), Failure> {
+        let bank = self.serve(Party::Bank, rest)?;
         self.bank_url = format!("https://{}", address(&bank)?);
         self.bank = Some(bank);
         Ok(())
@@ -156,7 +164,7 @@ impl World {
     /// # Errors
     /// If it does not start.
     pub fn serve_vendor(&mut self) -> Result<(), Failure> {
-        let vendor = self.serve(Party::Vendor)?;
+        let vendor = self.serve(Party::Vendor, &[])?;
         self.vendor_url = format!("https://{}", address(&vendor)?);
         self.vendor = Some(vendor);
         Ok(())
@@ -344,9 +352,9 @@ impl World {
         Ok(process::json(command)?)
     }
 
-    fn serve(&self, party: Party) -> Result<Daemon, Failure> {
+    fn serve(&self, party: Party, rest: &[&str]) -> Result<Daemon, Failure> {
         let log = self.folder.path().join(format!("{}.log", party.name()));
-        let mut command = self.command(party, &["serve"]);
+        let mut command = self.command(party, &[&["serve"], rest].concat());
         if let Some((_, disk)) = self.small_disks.iter().find(|(owner, _)| *owner == party) {
             command = disk.run(&command);
         }

@@ -3,12 +3,14 @@
 mod arguments;
 mod cheats;
 mod closes;
+mod collusion;
 mod crashes;
 mod crowd;
 mod endings;
 mod frozen;
 mod openings;
 mod payments;
+mod restored;
 mod settlement;
 mod stale;
 mod unreleased;
@@ -31,6 +33,8 @@ pub fn all() -> Vec<Scenario> {
         crashes::SCENARIOS,
         arguments::SCENARIOS,
         crowd::SCENARIOS,
+        restored::SCENARIOS,
+        collusion::SCENARIOS,
     ]
     .concat()
 }
