@@ -140,6 +140,7 @@ fn unknown_account(key: &PublicKey) -> CliError {
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         let exit = match &error {
+            unsaved if unsaved.is_unsaved() => Exit::Storage,
             StoreError::Database(sqlx::Error::Io(io)) => Exit::of_io(io),
             StoreError::Database(sqlx::Error::PoolTimedOut) => Exit::Unreachable,
             StoreError::Database(sqlx::Error::Database(error)) => of_database(error.code().as_deref()),
@@ -155,15 +156,11 @@ impl From<StoreError> for CliError {
 fn of_database(code: Option<&str>) -> Exit {
     let class = code.and_then(|code| code.get(..2)).filter(|_| code.is_some_and(|code| code.len() == 5));
     match (class, code.and_then(|code| code.parse::<i64>().ok()).map(|number| number & 0xff)) {
-        // Insufficient resources.
-        (Some("53"), _) => Exit::Storage,
-        // Connection, operator intervention.
-        (Some("08" | "57"), _) => Exit::Unreachable,
+        // Connection, too many of them, operator intervention.
+        (Some("08" | "53" | "57"), _) => Exit::Unreachable,
         // Authorization, no such database, no such schema.
         (Some("28" | "3D" | "3F"), _) => Exit::Setup,
         (Some(_), _) => Exit::Failed,
-        // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL.
-        (None, Some(8 | 10 | 13)) => Exit::Storage,
         // SQLITE_BUSY, SQLITE_LOCKED.
         (None, Some(5 | 6)) => Exit::Unreachable,
         // SQLITE_PERM, SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_NOTADB.

@@ -6,6 +6,7 @@ mod closes;
 mod collusion;
 mod crashes;
 mod crowd;
+mod disks;
 mod endings;
 mod frozen;
 mod openings;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Scenario> {
         cheats::SCENARIOS,
         stale::SCENARIOS,
         crashes::SCENARIOS,
+        disks::SCENARIOS,
         arguments::SCENARIOS,
         crowd::SCENARIOS,
         restored::SCENARIOS,

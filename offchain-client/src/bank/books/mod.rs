@@ -102,6 +102,22 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether nothing can be stored: the disk is full or does not work.
+    pub fn is_unsaved(&self) -> bool {
+        matches!(self, Self::Database(error) if is_unsaved(error))
+    }
+}
+
+/// Whether the database cannot store anything.
+pub(crate) fn is_unsaved(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().is_some_and(|code| match code.len() {
+        // PostgreSQL: insufficient resources, but not too many connections.
+        5 => code.starts_with("53") && code != "53300",
+        // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL.
+        _ => code.parse::<i64>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 13)),
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

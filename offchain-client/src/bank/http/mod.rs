@@ -29,11 +29,11 @@ use lockstep_protocol::refusal::Refusal;
 use rustls::ServerConfig;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::newcomers::Newcomers;
-use self::problem::Failure;
+use self::problem::{Failure, Unsaved};
 use super::Bank;
 use super::books::{Account, MAX_LINES, Statement};
 use super::challenge;
@@ -73,10 +73,10 @@ impl Limits {
     };
 }
 
-/// Serves until `stop` resolves, then ends what is being answered.
+/// Serves until `stop` resolves, or until something cannot be saved, then ends what is being answered.
 ///
 /// # Errors
-/// The listener cannot be used.
+/// The books or the log of openings cannot be written.
 pub async fn serve(
     bank: Arc<Bank>,
     ledger: Arc<dyn Ledger>,
@@ -84,8 +84,7 @@ pub async fn serve(
     tls: ServerConfig,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    serve_within(Limits::DEFAULT, (bank, ledger), (listener, tls), stop).await;
-    Ok(())
+    serve_within(Limits::DEFAULT, (bank, ledger), (listener, tls), stop).await
 }
 
 /// As [`serve`], within other limits.
@@ -94,10 +93,38 @@ pub(super) async fn serve_within(
     (bank, ledger): (Arc<Bank>, Arc<dyn Ledger>),
     (listener, tls): (TcpListener, ServerConfig),
     stop: impl Future<Output = ()> + Send + 'static,
-) {
+) -> io::Result<()> {
     let listener = TlsListener::new(listener, tls, limits.connections);
     let service = Service { bank, ledger, newcomers: Arc::new(Newcomers::new(limits.new_accounts)) };
-    serving::run(listener, router(service, limits), limits, stop).await;
+    let (tell, mut told) = mpsc::channel(1);
+    let router = router(service, limits).layer(from_fn_with_state(tell, tell_unsaved));
+    let mut unsaved = None;
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            reason = told.recv() => unsaved = reason,
+        }
+    };
+    serving::run(listener, router, limits, stop).await;
+    match unsaved {
+        None => Ok(()),
+        Some(reason) => Err(io::Error::new(
+            io::ErrorKind::StorageFull,
+            format!(
+                "the bank cannot save ({reason}); nothing more is granted until it can: check the disk's space and health, then start again"
+            ),
+        )),
+    }
+}
+
+/// Tells the server of an answer whose request could not be saved: what was granted before is safe, and nothing more is.
+async fn tell_unsaved(State(tell): State<mpsc::Sender<String>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(Unsaved(reason)) = response.extensions().get() {
+        // A full queue: it has been told already.
+        let _told = tell.try_send(reason.clone());
+    }
+    response
 }
 
 /// The network from which a request comes.

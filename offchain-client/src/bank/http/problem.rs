@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lockstep_protocol::refusal::Refusal;
 
-use crate::bank::books::{ReserveError, StoreError};
+use crate::bank::books::{ReserveError, StoreError, is_unsaved};
 use crate::bank::challenge::ChallengeError;
 use crate::bank::credentials::IssueError;
 use crate::bank::fraud::FraudError;
@@ -40,7 +40,14 @@ pub(super) enum Failure {
     /// The bank cannot work now; nothing was changed, or asking the same again finds what was.
     #[error("the bank cannot work now; ask the same again later")]
     Unavailable,
+    /// Books or log cannot be written, and why. The bank stops; whoever asked is told no more than that it cannot work now.
+    #[error("the bank cannot work now; ask the same again later")]
+    Unsaved(String),
 }
+
+/// Stands in an answer whose request could not be saved, with the whole chain of reasons.
+#[derive(Clone, Debug)]
+pub(super) struct Unsaved(pub(super) String);
 
 impl Failure {
     fn status(&self) -> StatusCode {
@@ -52,7 +59,7 @@ impl Failure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::Unsaved(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
@@ -84,8 +91,11 @@ impl IntoResponse for Failure {
         };
         let body = serde_json::to_string(&problem).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
-        if matches!(self, Self::Busy | Self::Unavailable) {
+        if matches!(self, Self::Busy | Self::Unavailable | Self::Unsaved(_)) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if let Self::Unsaved(reason) = self {
+            response.extensions_mut().insert(Unsaved(reason));
         }
         response
     }
@@ -94,14 +104,16 @@ impl IntoResponse for Failure {
 /// Logs what went wrong inside; the answer says that asking again later is safe.
 fn inside(error: &(dyn std::error::Error + 'static)) -> Failure {
     let mut chain = error.to_string();
+    let mut unsaved = matches!(error.downcast_ref(), Some(OpeningError::Log(_)));
     let mut next = error.source();
     while let Some(cause) = next {
         chain.push_str(": ");
         chain.push_str(&cause.to_string());
+        unsaved |= cause.downcast_ref().is_some_and(is_unsaved);
         next = cause.source();
     }
     tracing::error!(error = chain, "a request failed inside the bank");
-    Failure::Unavailable
+    if unsaved { Failure::Unsaved(chain) } else { Failure::Unavailable }
 }
 
 impl From<StoreError> for Failure {

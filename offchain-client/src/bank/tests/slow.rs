@@ -26,7 +26,7 @@ struct Served {
     home: Home,
     address: SocketAddr,
     stop: CancellationToken,
-    serving: JoinHandle<()>,
+    serving: JoinHandle<std::io::Result<()>>,
 }
 
 impl Served {
@@ -116,6 +116,6 @@ async fn a_server_that_stops_does_not_wait_for_idle_connections() {
     kept.info().await.unwrap();
     let _silent = served.send("").await;
     served.stop.cancel();
-    tokio::time::timeout(DEADLINE, served.serving).await.expect("it ends").unwrap();
+    tokio::time::timeout(DEADLINE, served.serving).await.expect("it ends").unwrap().unwrap();
     drop(kept);
 }
