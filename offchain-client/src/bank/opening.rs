@@ -86,7 +86,7 @@ impl Bank {
                 .map_err(|refusal| ReconcileError::NotOurs { channel: id, refusal })?;
             if known.is_some() {
                 // The ledger told of it while the log was away; now it is known whose it is.
-                if self.books.adopt(&channel.request, self.clock.now()).await?.is_some() {
+                if self.books.adopt(&id, &channel.request, self.clock.now()).await? {
                     self.books.set_logged(&id).await?;
                 }
                 continue;

@@ -2,6 +2,7 @@
 
 mod api;
 mod decisions;
+mod histories;
 mod keeping;
 mod ledger;
 mod log;

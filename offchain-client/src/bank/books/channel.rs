@@ -120,7 +120,7 @@ impl Books {
             return Ok(known);
         }
         // Granted before the books were lost, and back from the ledger since: the same answer again [Spec §4].
-        if suspense::adopt(&mut tx, request.as_signed(), now).await?.is_some() {
+        if suspense::adopt(&mut tx, request.as_signed(), None, now).await? {
             let known =
                 granted(&mut tx, request).await?.ok_or_else(|| damaged("request", request.digest()))?;
             tx.commit().await?;
@@ -164,12 +164,7 @@ impl Books {
         let total = to_stored(channel.opening.opening().terms().total)?;
         let own = to_stored(holder.balance)?.min(total);
         let bearers = Bearers { payer: key.to_string(), own, stand_in: total - own };
-        // A request that was answered twice, the first answer lost with the books, has its digest taken.
-        let mut digest = channel.request.request().digest().to_string();
-        let taken = sqlx::query("SELECT 1 FROM channels WHERE request = $1").bind(&digest);
-        if taken.fetch_optional(&mut *tx).await?.is_some() {
-            digest = id.to_string();
-        }
+        let digest = free_digest(&mut tx, &id, &channel.request).await?;
         match enter(&mut tx, channel, digest, &bearers, now).await {
             Ok(()) => {}
             Err(PostError::Store(error)) => return Err(error),
@@ -415,6 +410,15 @@ pub(super) async fn take_request(
     Ok(request)
 }
 
+/// The request's digest, or the channel's id where a request that was answered twice, the first answer lost with the
+/// books, has its digest taken by the other answer.
+async fn free_digest(tx: &mut Tx, id: &ChannelId, request: &SignedRequest) -> Result<String, StoreError> {
+    let digest = request.request().digest().to_string();
+    let taken = sqlx::query("SELECT 1 FROM channels WHERE request = $1").bind(&digest);
+    let taken = taken.fetch_optional(&mut **tx).await?.is_some();
+    Ok(if taken { id.to_string() } else { digest })
+}
+
 /// Keeps the request of a channel that the books know from the ledger alone; the log is to learn of it.
 pub(super) async fn keep_request(
     tx: &mut Tx,
@@ -422,7 +426,7 @@ pub(super) async fn keep_request(
     request: &SignedRequest,
 ) -> Result<(), StoreError> {
     sqlx::query("UPDATE channels SET request = $1, signed_request = $2, logged = 0 WHERE channel = $3")
-        .bind(request.request().digest().to_string())
+        .bind(free_digest(tx, id, request).await?)
         .bind(json("signed_request", request)?)
         .bind(id.to_string())
         .execute(&mut **tx)

@@ -106,36 +106,42 @@ async fn take_over(
 }
 
 impl Books {
-    /// Gives a channel that the books know from the ledger alone to the account that asks for it, or asked, with
-    /// `request`: that account owes what the suspense account has borne. `None`: there is no such channel.
+    /// Gives a channel that the books know from the ledger alone to the account that asked for it with `request`: that
+    /// account owes what the suspense account has borne. `false`: the books know another answer to whom it belongs.
     ///
     /// # Errors
     /// The database fails.
     pub async fn adopt(
         &self,
+        id: &ChannelId,
         request: &SignedRequest,
         now: Timestamp,
-    ) -> Result<Option<ChannelId>, StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let adopted = adopt(&mut tx, request, now).await?;
+        let adopted = adopt(&mut tx, request, Some(id), now).await?;
         tx.commit().await?;
-        Ok(adopted.map(|row| row.channel))
+        Ok(adopted)
     }
 }
 
-/// As [`Books::adopt`]; the request's signatures have been checked.
+/// As [`Books::adopt`], for any channel that `request` may have been answered with: the one that was opened, if one
+/// was. The request's signatures have been checked.
 pub(super) async fn adopt(
     tx: &mut Tx,
     request: &SignedRequest,
+    only: Option<&ChannelId>,
     now: Timestamp,
-) -> Result<Option<ChannelRow>, StoreError> {
+) -> Result<bool, StoreError> {
     let asked = request.request();
-    let others = find_by_payment_key(tx, &asked.payment_key).await?;
-    let answer =
-        |row: &ChannelRow| row.account.is_none() && asked.check_answer(row.opening.opening()).is_ok();
-    let Some(row) = others.into_iter().find(answer) else { return Ok(None) };
+    let mut answers = find_by_payment_key(tx, &asked.payment_key).await?;
+    answers.retain(|row| {
+        row.account.is_none()
+            && asked.check_answer(row.opening.opening()).is_ok()
+            && only.is_none_or(|id| *id == row.channel)
+    });
+    let Some(row) = answers.into_iter().max_by_key(ChannelRow::was_opened) else { return Ok(false) };
     if channel::request_of(tx, &row.channel).await?.is_some() {
-        return Ok(None);
+        return Ok(false);
     }
     // What has left the suspense account for this channel and has not come back.
     let select = "SELECT CAST(COALESCE(-SUM(p.amount), 0) AS BIGINT) FROM postings p \
@@ -157,7 +163,7 @@ pub(super) async fn adopt(
         alarm::borne_no_more(tx, &row.channel, now).await?;
     }
     sweep(tx, &asked.account_key, now).await?;
-    Ok(Some(row))
+    Ok(true)
 }
 
 /// Lets what an account has take the place of what the suspense account bears for it, the oldest channel first.

@@ -9,8 +9,8 @@ use futures::StreamExt;
 use lockstep_protocol::hash::{ChannelId, LedgerId};
 use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::{
-    BankRegistration, Cancel, ChannelChange, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open,
-    Refund, RegisterBank, Resolve,
+    BankRegistration, Cancel, ChannelChange, ChannelRecord, ChannelState, CloseByRelease, CloseByToken,
+    Freeze, Open, Refund, RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome};
@@ -88,6 +88,14 @@ impl TestLedger {
 
     pub(super) fn record(&self, id: ChannelId) -> Option<ChannelRecord> {
         self.state().records.get(&id).cloned()
+    }
+
+    /// The channel that a client's payment key has opened.
+    pub(super) fn opened_by(&self, client: &PublicKey) -> Option<ChannelId> {
+        let opened = |record: &&ChannelRecord| {
+            record.opening().terms().client_key == *client && record.state() != ChannelState::Cancelled
+        };
+        self.state().records.values().find(opened).map(ChannelRecord::channel_id)
     }
 
     /// Commits what a rule gave; the event, if there is one.

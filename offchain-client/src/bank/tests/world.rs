@@ -129,11 +129,17 @@ impl World {
 
     /// Puts a copy of the books into place, and starts the bank; how many openings came back from the log.
     pub(super) async fn restore(&mut self, backup: &[u8], keep_log: bool) -> u64 {
+        if !keep_log {
+            std::fs::remove_file(self.log_file()).unwrap();
+        }
+        self.restore_rewriting(backup, !keep_log).await
+    }
+
+    /// As [`World::restore`] with the log as it is; with `rewrite` as with --rewrite-log: it is not what it was.
+    pub(super) async fn restore_rewriting(&mut self, backup: &[u8], rewrite: bool) -> u64 {
         self.bank.books().close().await;
         std::fs::write(self.folder.path().join("books.db"), backup).unwrap();
-        if !keep_log {
-            // As with --rewrite-log: the log is lost for good.
-            std::fs::remove_file(self.log_file()).unwrap();
+        if rewrite {
             let books = Books::connect(&self.url).await.unwrap();
             books.forget_log().await.unwrap();
             books.close().await;
@@ -237,7 +243,7 @@ impl World {
         self.ledger.commit(rules::open(
             Some(&self.registration),
             stored,
-            None,
+            self.ledger.opened_by(&granted.opening.opening().terms().client_key),
             &command,
             &ledger_id(),
             clocks,
