@@ -88,8 +88,8 @@ impl Commit {
         let response = self
             .session
             .connection()
-            .call(&request, limit, Failover::Broken, |mut client, request| async move {
-                client.commit_status(request).await
+            .call(&request, limit, Failover::Broken, |peer, request| async move {
+                peer.gateway().commit_status(request).await
             })
             .await?;
         let code = ValidationCode::from(response.result);

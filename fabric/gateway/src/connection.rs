@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hlf_proto::Message;
 use hlf_proto::gateway::gateway_client::GatewayClient;
+use hlf_proto::protos::deliver_client::DeliverClient;
+use hlf_proto::protos::endorser_client::EndorserClient;
 use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Channel, Endpoint as Transport};
 use tonic::{Request, Response, Status};
@@ -22,11 +24,40 @@ pub(crate) struct Connection {
     preferred: AtomicUsize,
     /// The largest message, in bytes.
     message_limit: usize,
+    /// SHA-256 of the certificate that is shown in TLS, empty without one: some services bind requests to it.
+    tls_certificate_hash: Vec<u8>,
 }
 
 struct Peer {
     address: String,
-    client: GatewayClient<Channel>,
+    services: Services,
+}
+
+/// The services of one peer.
+#[derive(Clone)]
+pub(crate) struct Services {
+    channel: Channel,
+    message_limit: usize,
+}
+
+impl Services {
+    pub(crate) fn gateway(&self) -> GatewayClient<Channel> {
+        GatewayClient::new(self.channel.clone())
+            .max_decoding_message_size(self.message_limit)
+            .max_encoding_message_size(self.message_limit)
+    }
+
+    pub(crate) fn deliver(&self) -> DeliverClient<Channel> {
+        DeliverClient::new(self.channel.clone())
+            .max_decoding_message_size(self.message_limit)
+            .max_encoding_message_size(self.message_limit)
+    }
+
+    pub(crate) fn endorser(&self) -> EndorserClient<Channel> {
+        EndorserClient::new(self.channel.clone())
+            .max_decoding_message_size(self.message_limit)
+            .max_encoding_message_size(self.message_limit)
+    }
 }
 
 /// When a call that failed on one peer may be made on another.
@@ -59,6 +90,10 @@ impl Connection {
             peers: peers.collect(),
             preferred: AtomicUsize::new(0),
             message_limit: options.message_limit,
+            tls_certificate_hash: endpoints
+                .iter()
+                .find_map(Endpoint::tls_certificate_hash)
+                .unwrap_or_default(),
         })
     }
 
@@ -91,35 +126,52 @@ impl Connection {
     ) -> Result<T, CallError>
     where
         M: Message + Clone,
-        F: Fn(GatewayClient<Channel>, Request<M>) -> R,
+        F: Fn(Services, Request<M>) -> R,
         R: Future<Output = Result<Response<T>, Status>>,
     {
+        self.check_size(message)?;
+        let deadline = Deadline::after(limit);
+        self.on_some_peer(failover, |peer| deadline.attempt(|request| rpc(peer, request), message)).await
+    }
+
+    /// Makes a call with one answer to the peer at this place in the list, and to no other.
+    pub(crate) async fn call_at<M, T, F, R>(
+        &self,
+        index: usize,
+        message: &M,
+        limit: Duration,
+        rpc: F,
+    ) -> Result<T, CallError>
+    where
+        M: Message + Clone,
+        F: Fn(Services, Request<M>) -> R,
+        R: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.check_size(message)?;
+        let Some(peer) = self.peers.get(index) else { return Err(CallError::not_connected(&[])) };
+        Deadline::after(limit).attempt(|request| rpc(peer.services.clone(), request), message).await
+    }
+
+    /// The peers' addresses, in the order of the list.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.peers.iter().map(|peer| peer.address.as_str())
+    }
+
+    /// SHA-256 of the certificate that is shown in TLS; empty without one.
+    pub(crate) fn tls_certificate_hash(&self) -> &[u8] {
+        &self.tls_certificate_hash
+    }
+
+    fn check_size(&self, message: &impl Message) -> Result<(), CallError> {
         let size = message.encoded_len();
-        if size > self.message_limit {
-            // The transport would say that something is wrong with the connection.
-            return Err(CallError::too_large(size, self.message_limit));
-        }
-        let deadline = Instant::now() + limit;
-        self.on_some_peer(failover, |client| {
-            let mut request = Request::new(message.clone());
-            // The peer learns how long it is worth working on this.
-            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
-            let answer = timeout_at(deadline, rpc(client, request));
-            async move {
-                match answer.await {
-                    Ok(Ok(response)) => Ok(response.into_inner()),
-                    Ok(Err(status)) => Err(CallError::from_status(&status)),
-                    Err(_elapsed) => Err(CallError::deadline(limit)),
-                }
-            }
-        })
-        .await
+        // The transport would say that something is wrong with the connection.
+        if size > self.message_limit { Err(CallError::too_large(size, self.message_limit)) } else { Ok(()) }
     }
 
     /// Does `attempt` on one peer after the other until one gives an answer, or a failure that is final.
     pub(crate) async fn on_some_peer<T, F, R>(&self, failover: Failover, attempt: F) -> Result<T, CallError>
     where
-        F: Fn(GatewayClient<Channel>) -> R,
+        F: Fn(Services) -> R,
         R: Future<Output = Result<T, CallError>>,
     {
         let mut unreachable = Vec::new();
@@ -129,7 +181,7 @@ impl Connection {
         for index in (0..count).map(|step| (first + step) % count) {
             let Some(peer) = self.peers.get(index) else { break };
             self.preferred.store(index, Ordering::Relaxed);
-            let error = match attempt(peer.client.clone()).await {
+            let error = match attempt(peer.services.clone()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -153,10 +205,45 @@ impl Connection {
 
 impl Peer {
     fn new(address: &str, channel: Channel, options: &ConnectOptions) -> Self {
-        let client = GatewayClient::new(channel)
-            .max_decoding_message_size(options.message_limit)
-            .max_encoding_message_size(options.message_limit);
-        Self { address: address.to_owned(), client }
+        let services = Services { channel, message_limit: options.message_limit };
+        Self { address: address.to_owned(), services }
+    }
+}
+
+/// Until when all attempts at one call may take.
+#[derive(Clone, Copy)]
+struct Deadline {
+    end: Instant,
+    limit: Duration,
+}
+
+impl Deadline {
+    fn after(limit: Duration) -> Self {
+        Self { end: Instant::now() + limit, limit }
+    }
+
+    /// Waits for one answer, no longer than to the end.
+    fn attempt<M, T, F, R>(
+        self,
+        rpc: F,
+        message: &M,
+    ) -> impl Future<Output = Result<T, CallError>> + use<M, T, F, R>
+    where
+        M: Message + Clone,
+        F: FnOnce(Request<M>) -> R,
+        R: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut request = Request::new(message.clone());
+        // The peer learns how long it is worth working on this.
+        request.set_timeout(self.end.saturating_duration_since(Instant::now()));
+        let answer = timeout_at(self.end, rpc(request));
+        async move {
+            match answer.await {
+                Ok(Ok(response)) => Ok(response.into_inner()),
+                Ok(Err(status)) => Err(CallError::from_status(&status)),
+                Err(_elapsed) => Err(CallError::deadline(self.limit)),
+            }
+        }
     }
 }
 

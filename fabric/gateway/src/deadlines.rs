@@ -17,6 +17,8 @@ pub struct Deadlines {
     pub submit: Duration,
     /// For a transaction to be in a block; 60 s.
     pub commit_status: Duration,
+    /// For one peer to do something of its own, such as to install a package; 60 s.
+    pub administer: Duration,
 }
 
 impl Deadlines {
@@ -26,6 +28,7 @@ impl Deadlines {
         endorse: Duration::from_secs(15),
         submit: Duration::from_secs(5),
         commit_status: Duration::from_secs(60),
+        administer: Duration::from_secs(60),
     };
 
     /// These, but another one for a read.
@@ -53,6 +56,13 @@ impl Deadlines {
     #[must_use]
     pub const fn with_commit_status(mut self, limit: Duration) -> Self {
         self.commit_status = limit;
+        self
+    }
+
+    /// These, but another one for one peer's own matters.
+    #[must_use]
+    pub const fn with_administer(mut self, limit: Duration) -> Self {
+        self.administer = limit;
         self
     }
 }

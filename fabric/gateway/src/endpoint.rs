@@ -4,6 +4,7 @@ use std::fmt;
 
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint as Transport, Identity as TlsIdentity};
 
 use crate::connect::{ConnectError, ConnectOptions};
@@ -32,6 +33,13 @@ impl Endpoint {
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// SHA-256 of the certificate that is shown to this peer, if one is.
+    pub(crate) fn tls_certificate_hash(&self) -> Option<Vec<u8>> {
+        let client = self.tls.as_ref()?.client.as_ref()?;
+        let certificate = CertificateDer::from_pem_slice(&client.certificate_pem).ok()?;
+        Some(Sha256::digest(&certificate).to_vec())
     }
 
     /// The transport's form of the endpoint.

@@ -9,8 +9,10 @@ use crate::connection::Connection;
 use crate::convert::MalformedReply;
 use crate::deadlines::Deadlines;
 use crate::endpoint::Endpoint;
+use crate::events::{BlockEventsRequest, DeliveredBlock, EventsRequest};
 use crate::identity::Identity;
 use crate::network::Network;
+use crate::operations::PeerAdmin;
 use crate::proposal::Proposal;
 use crate::session::Session;
 use crate::sign::{Hash, NoSigner, Signer};
@@ -39,6 +41,12 @@ impl Gateway {
     #[must_use]
     pub fn network(&self, channel: impl Into<String>) -> Network {
         Network::new(self.session.clone(), channel.into())
+    }
+
+    /// The gateway's peers one by one, for what is each one's own: packages, and joining channels.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerAdmin> {
+        PeerAdmin::all(&self.session)
     }
 
     /// Who calls.
@@ -77,6 +85,26 @@ impl Gateway {
     /// [`MalformedReply`] when the bytes are none.
     pub fn commit_from_bytes(&self, bytes: &[u8]) -> Result<Commit, MalformedReply> {
         Commit::from_bytes(self.session.clone(), bytes)
+    }
+
+    /// Takes up a request for a chaincode's events from [`EventsRequest::bytes`], signed or not.
+    ///
+    /// # Errors
+    /// [`MalformedReply`] when the bytes are none.
+    pub fn chaincode_events_from_bytes(&self, bytes: &[u8]) -> Result<EventsRequest, MalformedReply> {
+        EventsRequest::from_bytes(self.session.clone(), bytes)
+    }
+
+    /// Takes up a request for blocks from [`BlockEventsRequest::bytes`], signed or not. Which form of blocks it asks for
+    /// does not stand in it.
+    ///
+    /// # Errors
+    /// [`MalformedReply`] when the bytes are none.
+    pub fn block_events_from_bytes<B: DeliveredBlock>(
+        &self,
+        bytes: &[u8],
+    ) -> Result<BlockEventsRequest<B>, MalformedReply> {
+        BlockEventsRequest::from_bytes(self.session.clone(), bytes)
     }
 }
 

@@ -12,7 +12,10 @@
 //! [`Contract::evaluate`] and [`Contract::submit`] go all the way at once. Every failure says in which stage, with what
 //! gRPC code, what each peer said, for which transaction, what the chaincode itself said, and what is safe to do next:
 //! see [`EvaluateError`], [`EndorseError`], [`SubmitError`], [`CommitStatusError`], [`CommitError`] and [`Retry`].
-//! Nothing is retried behind the caller's back, but for peers that could not be reached.
+//! Nothing is retried behind the caller's back, but for peers that could not be reached; [`Retrying`] does it when asked.
+//!
+//! Events of chaincode and blocks are streams, see [`Network::chaincode_events`] and [`Network::block_events`]. Chaincode
+//! comes onto a channel by [`lifecycle`], without the `peer` program.
 //!
 //! ```no_run
 //! # async fn example(certificate: Vec<u8>, key: Vec<u8>, ca: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
@@ -40,6 +43,11 @@
 //! # }
 //! ```
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod contract;
 mod gateway;
 mod network;
@@ -47,12 +55,17 @@ mod network;
 mod commit;
 mod proposal;
 mod proposal_builder;
+mod retrying;
 mod status;
 mod transaction;
 
 mod error;
 mod events;
 
+pub mod lifecycle;
+pub mod operations;
+
+mod backoff;
 mod deadlines;
 mod identity;
 mod sign;
@@ -65,6 +78,7 @@ mod convert;
 mod endpoint;
 mod session;
 
+pub use backoff::Backoff;
 pub use commit::Commit;
 pub use connect::{ConnectError, ConnectOptions};
 pub use contract::Contract;
@@ -76,14 +90,16 @@ pub use error::{
     SubmitError, TransactionError,
 };
 pub use events::{
-    Backoff, ChaincodeEvent, ChaincodeEvents, Checkpoint, CheckpointError, Checkpointer, EventError,
-    EventsBuilder, EventsRequest, FileCheckpointer, MemoryCheckpointer,
+    BlockEventsBuilder, BlockEventsRequest, ChaincodeEvent, ChaincodeEvents, Checkpoint, CheckpointError,
+    Checkpointer, DeliveredBlock, EventError, EventStream, EventsBuilder, EventsRequest, FileCheckpointer,
+    MemoryCheckpointer,
 };
 pub use gateway::{Gateway, GatewayBuilder};
 pub use identity::{Identity, IdentityError};
 pub use network::Network;
 pub use proposal::Proposal;
 pub use proposal_builder::{Committed, ProposalBuilder, Timing};
+pub use retrying::Retrying;
 pub use sign::{
     Curve, Digest, Ed25519Signer, Hash, KeyError, P256Signer, P384Signer, PrivateKeySigner, SignError,
     Signature, SignatureError, Signer, SignerFn, signer_fn,
@@ -93,6 +109,8 @@ pub use transaction::Transaction;
 pub use transaction_id::{Nonce, TransactionId};
 pub use validation_code::ValidationCode;
 
+/// Fabric's messages.
+pub use hlf_proto as proto;
 /// The numbers that peers give to transactions they have validated.
 pub use hlf_proto::protos::TxValidationCode;
 /// gRPC's codes.

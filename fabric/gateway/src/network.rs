@@ -1,8 +1,13 @@
 //! A channel.
 
+use hlf_proto::common::Block;
+use hlf_proto::protos::{BlockAndPrivateData, FilteredBlock};
+
 use crate::commit::Commit;
 use crate::contract::Contract;
-use crate::events::EventsBuilder;
+use crate::events::{BlockEventsBuilder, EventsBuilder};
+use crate::lifecycle::Lifecycle;
+use crate::operations::ChannelLedger;
 use crate::session::Session;
 use crate::transaction_id::TransactionId;
 
@@ -43,8 +48,35 @@ impl Network {
         Commit::new(self.session.clone(), &self.channel, transaction_id.into())
     }
 
+    /// Approving and committing chaincode on this channel.
+    #[must_use]
+    pub fn lifecycle(&self) -> Lifecycle {
+        Lifecycle::new(|chaincode| self.contract(chaincode), self.session.identity().msp_id())
+    }
+
+    /// Questions about this channel's chain.
+    #[must_use]
+    pub fn ledger(&self) -> ChannelLedger {
+        ChannelLedger::new(self, self.session.identity().msp_id())
+    }
+
     /// The events that a chaincode's transactions emit.
     pub fn chaincode_events(&self, chaincode: impl Into<String>) -> EventsBuilder {
         EventsBuilder::new(self.session.clone(), self.channel.clone(), chaincode.into())
+    }
+
+    /// The channel's blocks, whole. The caller must be allowed to read them: by default every member is.
+    pub fn block_events(&self) -> BlockEventsBuilder<Block> {
+        BlockEventsBuilder::new(self.session.clone(), self.channel.clone())
+    }
+
+    /// The channel's blocks without payloads: ids, verdicts, names of events.
+    pub fn filtered_block_events(&self) -> BlockEventsBuilder<FilteredBlock> {
+        BlockEventsBuilder::new(self.session.clone(), self.channel.clone())
+    }
+
+    /// The channel's blocks with the private data that the caller's organisation may see.
+    pub fn private_block_events(&self) -> BlockEventsBuilder<BlockAndPrivateData> {
+        BlockEventsBuilder::new(self.session.clone(), self.channel.clone())
     }
 }

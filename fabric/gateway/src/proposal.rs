@@ -9,7 +9,7 @@ use crate::convert::{HeaderFacts, MalformedReply, ProposalFacts, TransactionFact
 use crate::deadlines::Deadlines;
 use crate::error::{EndorseError, EvaluateError, StageCause};
 use crate::session::Session;
-use crate::sign::{Digest, Signable, Signature};
+use crate::sign::{Digest, SignError, Signable, Signature};
 use crate::transaction::Transaction;
 use crate::transaction_id::TransactionId;
 
@@ -106,12 +106,9 @@ impl Proposal {
         let response = self
             .session
             .connection()
-            .call(
-                &request,
-                self.session.deadlines.evaluate,
-                Failover::Broken,
-                |mut client, request| async move { client.evaluate(request).await },
-            )
+            .call(&request, self.session.deadlines.evaluate, Failover::Broken, |peer, request| async move {
+                peer.gateway().evaluate(request).await
+            })
             .await?;
         let missing = StageCause::Reply(MalformedReply::Missing { what: "the result" });
         response.result.map(|result| result.payload).ok_or(missing)
@@ -137,12 +134,9 @@ impl Proposal {
         let response = self
             .session
             .connection()
-            .call(
-                &request,
-                self.session.deadlines.endorse,
-                Failover::Broken,
-                |mut client, request| async move { client.endorse(request).await },
-            )
+            .call(&request, self.session.deadlines.endorse, Failover::Broken, |peer, request| async move {
+                peer.gateway().endorse(request).await
+            })
             .await?;
         self.transaction(response.prepared_transaction).map_err(StageCause::Reply)
     }
@@ -158,6 +152,12 @@ impl Proposal {
         let prepared =
             PreparedTransaction { transaction_id: self.transaction_id.to_string(), envelope: Some(envelope) };
         Transaction::new(self.session.clone(), prepared)
+    }
+
+    /// The signed proposal, for services other than the gateway.
+    pub(crate) async fn sign_now(&self) -> Result<SignedProposal, SignError> {
+        let signature = self.proposal.sign(self.session.signer()).await?;
+        Ok(self.signed(signature))
     }
 
     fn signed(&self, signature: Vec<u8>) -> SignedProposal {

@@ -1,6 +1,7 @@
 //! What goes into a proposal.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant, SystemTime};
 
 use hlf_proto::common::{ChannelHeader, Header, HeaderType, SignatureHeader};
@@ -10,14 +11,17 @@ use hlf_proto::protos::{
 };
 use hlf_proto::{Message as _, Timestamp};
 
+use crate::commit::Commit;
 use crate::deadlines::Deadlines;
-use crate::error::{EvaluateError, TransactionError};
+use crate::error::{CommitStatusError, EvaluateError, SubmitError, TransactionError};
 use crate::proposal::Proposal;
 use crate::session::Session;
+use crate::status::Status;
+use crate::transaction::Transaction;
 use crate::transaction_id::{Nonce, TransactionId};
 
 /// Describes a [`Proposal`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until it builds or sends"]
 pub struct ProposalBuilder {
     session: Session,
@@ -27,8 +31,10 @@ pub struct ProposalBuilder {
     call: Vec<Vec<u8>>,
     transient: BTreeMap<String, Vec<u8>>,
     organizations: Vec<String>,
-    timestamp: SystemTime,
-    nonce: Nonce,
+    /// As it was told; else now, whenever it builds.
+    timestamp: Option<SystemTime>,
+    /// As it was told; else another one each time it builds.
+    nonce: Option<Nonce>,
 }
 
 impl ProposalBuilder {
@@ -40,8 +46,8 @@ impl ProposalBuilder {
             call: vec![function.into_bytes()],
             transient: BTreeMap::new(),
             organizations: Vec::new(),
-            timestamp: SystemTime::now(),
-            nonce: Nonce::random(),
+            timestamp: None,
+            nonce: None,
         }
     }
 
@@ -79,22 +85,23 @@ impl ProposalBuilder {
     /// Claims this as the time of the proposal instead of now. Chaincodes see it as the transaction's time; peers of
     /// Fabric 3 refuse one that is far from their own clock.
     pub fn timestamp(mut self, timestamp: SystemTime) -> Self {
-        self.timestamp = timestamp;
+        self.timestamp = Some(timestamp);
         self
     }
 
     /// Makes the transaction id from this nonce instead of a random one. An id is good for one transaction.
     pub fn nonce(mut self, nonce: Nonce) -> Self {
-        self.nonce = nonce;
+        self.nonce = Some(nonce);
         self
     }
 
     /// The proposal, not yet signed.
     #[must_use]
     pub fn build(self) -> Proposal {
-        let transaction_id = TransactionId::derive(&self.nonce, self.session.creator());
+        let nonce = self.nonce.clone().unwrap_or_else(Nonce::random);
+        let transaction_id = TransactionId::derive(&nonce, self.session.creator());
         let message = ProposalMessage {
-            header: self.header(&transaction_id).encode_to_vec(),
+            header: self.header(&transaction_id, &nonce).encode_to_vec(),
             payload: self.payload().encode_to_vec(),
             extension: Vec::new(),
         };
@@ -115,18 +122,36 @@ impl ProposalBuilder {
     /// # Errors
     /// [`TransactionError`], with the stage that failed.
     pub async fn submit(self) -> Result<Committed, TransactionError> {
+        self.through_all_stages(
+            async |transaction| transaction.submit().await,
+            async |commit| commit.status().await,
+        )
+        .await
+    }
+
+    /// Whether each build makes a transaction id of its own.
+    pub(crate) fn makes_fresh_proposals(&self) -> bool {
+        self.nonce.is_none()
+    }
+
+    /// Builds the proposal and sends it through all stages, the later ones as the caller wants them done.
+    pub(crate) async fn through_all_stages(
+        self,
+        submit: impl AsyncFnOnce(&Transaction) -> Result<Commit, SubmitError>,
+        status: impl AsyncFnOnce(&Commit) -> Result<Status, CommitStatusError>,
+    ) -> Result<Committed, TransactionError> {
         let started = Instant::now();
         let proposal = self.build();
         let transaction = proposal.endorse().await.map_err(TransactionError::Endorse)?;
         let endorsed = Instant::now();
-        let commit = match transaction.submit().await {
+        let commit = match submit(&transaction).await {
             Ok(commit) => commit,
             Err(error) => {
                 return Err(TransactionError::Submit { error, transaction: Box::new(transaction) });
             }
         };
         let ordered = Instant::now();
-        let status = match commit.status().await {
+        let status = match status(&commit).await {
             Ok(status) => status.into_valid().map_err(TransactionError::Invalid)?,
             Err(error) => {
                 return Err(TransactionError::CommitStatus { error, transaction: Box::new(transaction) });
@@ -142,20 +167,18 @@ impl ProposalBuilder {
         })
     }
 
-    fn header(&self, transaction_id: &TransactionId) -> Header {
+    fn header(&self, transaction_id: &TransactionId, nonce: &Nonce) -> Header {
         let extension = ChaincodeHeaderExtension { chaincode_id: Some(self.chaincode_id()) };
         let channel_header = ChannelHeader {
             r#type: HeaderType::EndorserTransaction.into(),
-            timestamp: Some(Timestamp::from(self.timestamp)),
+            timestamp: Some(Timestamp::from(self.timestamp.unwrap_or_else(SystemTime::now))),
             channel_id: self.channel.clone(),
             tx_id: transaction_id.to_string(),
             extension: extension.encode_to_vec(),
             ..ChannelHeader::default()
         };
-        let signature_header = SignatureHeader {
-            creator: self.session.creator().to_vec(),
-            nonce: self.nonce.as_bytes().to_vec(),
-        };
+        let signature_header =
+            SignatureHeader { creator: self.session.creator().to_vec(), nonce: nonce.as_bytes().to_vec() };
         Header {
             channel_header: channel_header.encode_to_vec(),
             signature_header: signature_header.encode_to_vec(),
@@ -178,8 +201,20 @@ impl ProposalBuilder {
     }
 }
 
+/// Without arguments and transient data, which are the caller's secrets.
+impl fmt::Debug for ProposalBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProposalBuilder")
+            .field("channel", &self.channel)
+            .field("chaincode", &self.chaincode)
+            .field("organizations", &self.organizations)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A transaction that is in a block and valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Committed {
     /// Its id.
     pub transaction_id: TransactionId,
@@ -193,6 +228,7 @@ pub struct Committed {
 
 /// How long the stages of a transaction took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timing {
     /// From the call to the endorsements.
     pub endorse: Duration,

@@ -120,12 +120,9 @@ impl Transaction {
         };
         self.session
             .connection()
-            .call(
-                &request,
-                self.session.deadlines.submit,
-                Failover::Unsent,
-                |mut client, request| async move { client.submit(request).await },
-            )
+            .call(&request, self.session.deadlines.submit, Failover::Unsent, |peer, request| async move {
+                peer.gateway().submit(request).await
+            })
             .await?;
         Ok(commit)
     }

@@ -1,31 +1,40 @@
-//! The stream of events itself.
+//! Streams of events themselves.
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt as _};
-use hlf_proto::gateway::{ChaincodeEventsResponse, SignedChaincodeEventsRequest};
 use tonic::Streaming;
 
-use super::builder::{Backoff, EventsSource, sign};
 use super::error::EventError;
-use super::event::ChaincodeEvent;
-use super::position::Position;
-use crate::connection::Failover;
+use crate::backoff::Backoff;
+use crate::connection::{Failover, Services};
 use crate::error::CallError;
+use crate::session::Session;
 use crate::sign::Signable;
 
-/// A stream of events. Dropping it ends the request.
-pub struct ChaincodeEvents(BoxStream<'static, Result<ChaincodeEvent, EventError>>);
+/// A stream of events or blocks. Dropping it ends the request.
+pub struct EventStream<T>(BoxStream<'static, Result<T, EventError>>);
 
-impl ChaincodeEvents {
-    pub(super) fn new(source: Source, position: Position) -> Self {
+impl<T: Send + 'static> EventStream<T> {
+    /// One request, which may be signed already. The stream ends after its first error.
+    pub(super) fn once<S: Subscription<Item = T>>(subscription: S, request: Signable) -> Self {
+        Self::new(subscription, Mode::Once(request))
+    }
+
+    /// A request again and again, each from where the one before got.
+    pub(super) fn resuming<S: Subscription<Item = T>>(subscription: S, backoff: Backoff) -> Self {
+        Self::new(subscription, Mode::Resuming(backoff))
+    }
+
+    fn new<S: Subscription<Item = T>>(subscription: S, mode: Mode) -> Self {
         let feed = Feed {
-            source,
-            position,
+            subscription,
+            mode,
             ready: VecDeque::new(),
             connection: None,
             attempted: Instant::now(),
@@ -36,34 +45,54 @@ impl ChaincodeEvents {
     }
 }
 
-impl Stream for ChaincodeEvents {
-    type Item = Result<ChaincodeEvent, EventError>;
+impl<T> Stream for EventStream<T> {
+    type Item = Result<T, EventError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_next_unpin(context)
     }
 }
 
-impl fmt::Debug for ChaincodeEvents {
+impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ChaincodeEvents(…)")
+        f.write_str("EventStream(…)")
     }
 }
 
-/// How requests are made.
-pub(super) enum Source {
-    /// One request, which may be signed already.
-    Once(EventsSource, Signable),
-    /// A request again and again, each from where the one before got.
-    Resuming(EventsSource, Backoff),
+/// What is streamed: how it is asked for from where one got, and what of an answer is new.
+pub(super) trait Subscription: Send + Sync + 'static {
+    /// One message of the peer's.
+    type Message: Send + 'static;
+    /// What is handed out.
+    type Item: Send + 'static;
+
+    fn session(&self) -> &Session;
+
+    /// The request from here on, to be signed.
+    fn request(&self) -> Vec<u8>;
+
+    /// Sends the signed request to one peer.
+    fn connect(
+        peer: Services,
+        request: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> impl Future<Output = Result<Streaming<Self::Message>, tonic::Status>> + Send;
+
+    /// Takes what has come and answers what is new of it. The position is then after it.
+    fn admit(&mut self, message: Self::Message) -> Result<Vec<Self::Item>, EventError>;
 }
 
-struct Feed {
-    source: Source,
-    position: Position,
+enum Mode {
+    Once(Signable),
+    Resuming(Backoff),
+}
+
+struct Feed<S: Subscription> {
+    subscription: S,
+    mode: Mode,
     /// What has come and is not handed out yet.
-    ready: VecDeque<ChaincodeEvent>,
-    connection: Option<Streaming<ChaincodeEventsResponse>>,
+    ready: VecDeque<S::Item>,
+    connection: Option<Streaming<S::Message>>,
     /// When the last connection was attempted.
     attempted: Instant,
     /// How many connections in a row brought nothing.
@@ -71,19 +100,23 @@ struct Feed {
     ended: bool,
 }
 
-impl Feed {
-    async fn next(&mut self) -> Option<Result<ChaincodeEvent, EventError>> {
+impl<S: Subscription> Feed<S> {
+    async fn next(&mut self) -> Option<Result<S::Item, EventError>> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(Ok(event));
+            if let Some(item) = self.ready.pop_front() {
+                return Some(Ok(item));
             }
             if self.ended {
                 return None;
             }
-            match self.receive().await {
-                Ok(response) => {
+            let admitted = match self.receive().await {
+                Ok(message) => self.subscription.admit(message),
+                Err(error) => Err(error),
+            };
+            match admitted {
+                Ok(items) => {
                     self.failures = 0;
-                    self.ready.extend(self.position.admit(response));
+                    self.ready.extend(items);
                 }
                 Err(error) => {
                     self.interrupt();
@@ -93,7 +126,7 @@ impl Feed {
         }
     }
 
-    async fn receive(&mut self) -> Result<ChaincodeEventsResponse, EventError> {
+    async fn receive(&mut self) -> Result<S::Message, EventError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => {
@@ -102,65 +135,50 @@ impl Feed {
             }
         };
         match connection.message().await {
-            Ok(Some(response)) => Ok(response),
+            Ok(Some(message)) => Ok(message),
             Ok(None) => Err(EventError::Ended),
             Err(status) => Err(CallError::from_status(&status).into()),
         }
     }
 
     /// Connects. A peer gives no sign before the first event, so this may take as long as that, and has no deadline.
-    async fn open(&mut self) -> Result<Streaming<ChaincodeEventsResponse>, EventError> {
-        tokio::time::sleep(self.delay()).await;
-        self.attempted = Instant::now();
-        let request = self.request().await?;
-        // An interruption is to be seen by the caller, so it is not bridged silently on another peer.
-        let opened =
-            self.events_source().session.connection().on_some_peer(Failover::Unsent, |mut client| {
-                let request = request.clone();
-                async move {
-                    let response = client.chaincode_events(request).await;
-                    response
-                        .map(tonic::Response::into_inner)
-                        .map_err(|status| CallError::from_status(&status))
-                }
-            });
-        Ok(opened.await?)
-    }
-
-    async fn request(&self) -> Result<SignedChaincodeEventsRequest, EventError> {
-        let signed = match &self.source {
-            Source::Once(source, request) => sign(&source.session, request).await,
-            Source::Resuming(source, _) => source.signed_request(&self.position).await,
-        };
-        signed.map_err(EventError::Sign)
-    }
-
-    fn events_source(&self) -> &EventsSource {
-        match &self.source {
-            Source::Once(source, _) | Source::Resuming(source, _) => source,
+    async fn open(&mut self) -> Result<Streaming<S::Message>, EventError> {
+        if let Mode::Resuming(backoff) = &self.mode {
+            tokio::time::sleep(backoff.after(self.failures)).await;
         }
+        self.attempted = Instant::now();
+        let session = self.subscription.session();
+        let signed = match &self.mode {
+            Mode::Once(request) => {
+                let signature = request.sign(session.signer()).await.map_err(EventError::Sign)?;
+                (request.message().to_vec(), signature)
+            }
+            Mode::Resuming(_) => {
+                let request = session.signable(self.subscription.request());
+                let signature = request.sign(session.signer()).await.map_err(EventError::Sign)?;
+                (request.message().to_vec(), signature)
+            }
+        };
+        // An interruption is to be seen by the caller, so it is not bridged silently on another peer.
+        let opened = session.connection().on_some_peer(Failover::Unsent, |peer| {
+            let (request, signature) = signed.clone();
+            async move {
+                let stream = S::connect(peer, request, signature).await;
+                stream.map_err(|status| CallError::from_status(&status))
+            }
+        });
+        Ok(opened.await?)
     }
 
     fn interrupt(&mut self) {
         self.connection = None;
-        match &self.source {
-            Source::Once(..) => self.ended = true,
-            Source::Resuming(_, backoff) => {
+        match &self.mode {
+            Mode::Once(_) => self.ended = true,
+            Mode::Resuming(backoff) => {
                 // A connection that lasted was a good one, even if there was nothing to say.
                 let lasted = self.attempted.elapsed() > backoff.longest;
                 self.failures = if lasted { 1 } else { self.failures.saturating_add(1) };
             }
-        }
-    }
-
-    /// The pause before the next connection: twice as long after each failure.
-    fn delay(&self) -> Duration {
-        match (&self.source, self.failures.checked_sub(1)) {
-            (Source::Resuming(_, backoff), Some(doublings)) => {
-                let factor = 2_u32.saturating_pow(doublings);
-                backoff.first.saturating_mul(factor).min(backoff.longest)
-            }
-            _ => Duration::ZERO,
         }
     }
 }

@@ -1,12 +1,14 @@
-//! What chaincodes say about valid transactions, as a stream that can be taken up where it was left.
+//! What chaincodes say about valid transactions, and the blocks themselves, as streams that can be taken up where they
+//! were left.
 //!
 //! ```text
-//! EventsBuilder ──► ChaincodeEvents: ends after the first error
-//!       └─────────► the same, resuming: reports each interruption and goes on after the last event
+//! EventsBuilder, BlockEventsBuilder ──► EventStream: ends after the first error
+//!       └──────────────────────────────► the same, resuming: reports each interruption and goes on after the last event
 //! Checkpointer: remembers the last event that is done with, over restarts
 //! ```
 
-mod builder;
+mod blocks;
+mod chaincode;
 mod checkpoint;
 mod error;
 mod event;
@@ -14,9 +16,10 @@ mod feed;
 mod file_checkpointer;
 mod position;
 
-pub use builder::{Backoff, EventsBuilder, EventsRequest};
+pub use blocks::{BlockEventsBuilder, BlockEventsRequest, DeliveredBlock};
+pub use chaincode::{ChaincodeEvents, EventsBuilder, EventsRequest};
 pub use checkpoint::{Checkpoint, Checkpointer, MemoryCheckpointer};
 pub use error::EventError;
 pub use event::ChaincodeEvent;
-pub use feed::ChaincodeEvents;
+pub use feed::EventStream;
 pub use file_checkpointer::{CheckpointError, FileCheckpointer};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hlf_proto::gateway::ChaincodeEventsResponse;
+use hlf_proto::gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse};
 use hlf_proto::orderer::{SeekNextCommit, SeekPosition, SeekSpecified, seek_position};
 
 use super::checkpoint::Checkpoint;
@@ -38,17 +38,26 @@ impl Position {
         Self { found_by_peer: Some(transaction_id), ..self }
     }
 
+    /// The position that a request names.
+    pub(super) fn of_request(request: &ChaincodeEventsRequest) -> Self {
+        let start = request.start_position.as_ref().and_then(|start| start.r#type.as_ref());
+        let position = match start {
+            Some(seek_position::Type::Specified(specified)) => Self::at_block(specified.number),
+            _ => Self::default(),
+        };
+        match request.after_transaction_id.as_str() {
+            "" => position,
+            transaction_id => position.found_by_peer(transaction_id.into()),
+        }
+    }
+
     /// The transaction that the peer is to start after.
     pub(super) fn after_transaction_id(&self) -> String {
         self.found_by_peer.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
     pub(super) fn seek(&self) -> SeekPosition {
-        let kind = match self.block {
-            Some(number) => seek_position::Type::Specified(SeekSpecified { number }),
-            None => seek_position::Type::NextCommit(SeekNextCommit {}),
-        };
-        SeekPosition { r#type: Some(kind) }
+        seek(self.block)
     }
 
     /// Takes what has come and hands out what is new of it. The position is then after it.
@@ -74,6 +83,15 @@ impl Position {
         events.retain(|event| self.handed_out.insert(event.transaction_id.clone()));
         events
     }
+}
+
+/// A block, or the next one to come.
+pub(super) fn seek(block: Option<u64>) -> SeekPosition {
+    let kind = match block {
+        Some(number) => seek_position::Type::Specified(SeekSpecified { number }),
+        None => seek_position::Type::NextCommit(SeekNextCommit {}),
+    };
+    SeekPosition { r#type: Some(kind) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A message with, sooner or later, a signature.
 
+use std::fmt;
+
 use tokio::sync::OnceCell;
 
 use super::digest::Digest;
@@ -8,7 +10,7 @@ use super::signature::Signature;
 use super::signer::{SignError, Signer};
 
 /// Bytes to be signed. They are signed once, here or elsewhere, so that a message sent twice is the same both times.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Signable {
     message: Vec<u8>,
     hash: Hash,
@@ -47,5 +49,15 @@ impl Signable {
     pub(crate) async fn sign(&self, signer: &dyn Signer) -> Result<Vec<u8>, SignError> {
         let signature = self.signature.get_or_try_init(async || signer.sign(&self.digest()).await).await?;
         Ok(signature.as_bytes().to_vec())
+    }
+}
+
+/// Not the message: it may be large, and a proposal's holds transient data.
+impl fmt::Debug for Signable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signable")
+            .field("bytes", &self.message.len())
+            .field("signed", &self.signature.initialized())
+            .finish_non_exhaustive()
     }
 }

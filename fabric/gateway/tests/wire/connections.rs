@@ -5,7 +5,12 @@ use std::time::Duration;
 use hlf_gateway::{
     Code, ConnectError, ConnectOptions, Endpoint, Gateway, Origin, Retry, StageCause, Tls, TransactionError,
 };
+use hlf_proto::Message as _;
+use hlf_proto::common::{ChannelHeader, Envelope, Payload};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use sha2::{Digest as _, Sha256};
 use tonic::transport::{Certificate, Identity as TlsIdentity, ServerTlsConfig};
 
 use crate::caller::Caller;
@@ -87,6 +92,7 @@ async fn mutual_tls_shows_the_clients_certificate() {
     for key in [key, mislabelled] {
         let gateway = connect(&peer.address, tls().client_certificate(&*certificate, key)).await.unwrap();
         assert_eq!(reads(&gateway).await.unwrap(), b"Read x");
+        request_for_blocks_is_bound_to(&gateway, &certificate);
     }
 
     let (certificate, key) = Authority::new().issue("client");
@@ -97,6 +103,15 @@ async fn mutual_tls_shows_the_clients_certificate() {
         assert_eq!(error.code(), Some(Code::Unavailable), "{error:?}");
     }
     assert_eq!(peer.seen().evaluate.len(), 2);
+}
+
+/// Peers that ask for certificates deliver blocks only to requests that name the certificate of the connection.
+fn request_for_blocks_is_bound_to(gateway: &Gateway, certificate: &str) {
+    let request = Envelope::decode(&*gateway.network("payments").block_events().request().bytes()).unwrap();
+    let header = Payload::decode(request.payload.as_slice()).unwrap().header.unwrap();
+    let header = ChannelHeader::decode(header.channel_header.as_slice()).unwrap();
+    let der = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    assert_eq!(header.tls_cert_hash, Sha256::digest(&der).to_vec());
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they call")]
 
+mod blocks;
 mod caller;
 mod connections;
 mod deadlines;
@@ -10,4 +11,7 @@ mod errors;
 mod events;
 mod offline;
 mod peer;
+mod peers;
+mod retrying;
+mod robustness;
 mod stages;

@@ -1,5 +1,7 @@
 //! A gateway peer for the tests: answers like Fabric unless it is told otherwise.
 
+mod services;
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
@@ -15,9 +17,11 @@ use hlf_proto::gateway::{
     SubmitRequest, SubmitResponse,
 };
 use hlf_proto::orderer::seek_position;
+use hlf_proto::protos::deliver_server::DeliverServer;
+use hlf_proto::protos::endorser_server::EndorserServer;
 use hlf_proto::protos::{
     ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeEvent,
-    ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, ProposalResponsePayload,
+    ChaincodeInvocationSpec, ChaincodeProposalPayload, Proposal, ProposalResponse, ProposalResponsePayload,
     Response as ChaincodeResponse, SignedProposal, Transaction, TransactionAction, TxValidationCode,
 };
 use hlf_proto::{Any, Message, google};
@@ -60,6 +64,9 @@ struct State {
     commit_status: Mutex<VecDeque<Answer<CommitStatusResponse>>>,
     blocks: watch::Sender<Vec<ChaincodeEventsResponse>>,
     cuts: Mutex<VecDeque<(usize, Cut)>>,
+    height: watch::Sender<u64>,
+    delivery_ends: Mutex<VecDeque<(usize, hlf_proto::common::Status)>>,
+    proposals: Mutex<VecDeque<Answer<ProposalResponse>>>,
 }
 
 /// The requests that came, in order.
@@ -70,6 +77,10 @@ pub(crate) struct Seen {
     pub(crate) submit: Vec<SubmitRequest>,
     pub(crate) commit_status: Vec<SignedCommitStatusRequest>,
     pub(crate) events: Vec<SignedChaincodeEventsRequest>,
+    /// To the Deliver services.
+    pub(crate) deliver: Vec<Envelope>,
+    /// To the endorser itself.
+    pub(crate) proposals: Vec<SignedProposal>,
 }
 
 impl Peer {
@@ -92,13 +103,18 @@ impl Peer {
         let service = GatewayServer::new(Service(Arc::clone(&state)))
             .max_decoding_message_size(LIMIT)
             .max_encoding_message_size(LIMIT);
+        let deliver = DeliverServer::new(services::Service(Arc::clone(&state)));
+        let endorser = EndorserServer::new(services::Service(Arc::clone(&state)))
+            .max_decoding_message_size(LIMIT)
+            .max_encoding_message_size(LIMIT);
         runtime.spawn(async move {
             let incoming = TcpIncoming::from(TcpListener::from_std(listener).unwrap());
             let mut server = match tls {
                 Some(tls) => Server::builder().tls_config(tls).unwrap(),
                 None => Server::builder(),
             };
-            server.add_service(service).serve_with_incoming(incoming).await.unwrap();
+            let server = server.add_service(service).add_service(deliver).add_service(endorser);
+            server.serve_with_incoming(incoming).await.unwrap();
         });
         Self { address, state, runtime: Some(runtime) }
     }

@@ -1,34 +1,39 @@
-//! Which events, and from where on.
-
-use std::time::Duration;
+//! Which events of a chaincode, and from where on.
 
 use hlf_proto::Message as _;
-use hlf_proto::gateway::{ChaincodeEventsRequest, SignedChaincodeEventsRequest};
+use hlf_proto::gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse, SignedChaincodeEventsRequest};
+use tonic::Streaming;
 
 use super::checkpoint::Checkpoint;
-use super::feed::{ChaincodeEvents, Source};
+use super::error::EventError;
+use super::event::ChaincodeEvent;
+use super::feed::{EventStream, Subscription};
 use super::position::Position;
+use crate::backoff::Backoff;
+use crate::connection::Services;
+use crate::convert::{MalformedReply, decode};
 use crate::session::Session;
-use crate::sign::{Digest, SignError, Signable, Signature};
+use crate::sign::{Digest, Signable, Signature};
 use crate::transaction_id::TransactionId;
+
+/// A stream of a chaincode's events.
+pub type ChaincodeEvents = EventStream<ChaincodeEvent>;
 
 /// Says which events of a chaincode to stream. Without more they start with the next block to come.
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until it streams"]
 pub struct EventsBuilder {
-    source: EventsSource,
-    position: Position,
+    events: OfChaincode,
 }
 
 impl EventsBuilder {
     pub(crate) fn new(session: Session, channel: String, chaincode: String) -> Self {
-        let source = EventsSource { session, channel, chaincode };
-        Self { source, position: Position::default() }
+        Self { events: OfChaincode { session, channel, chaincode, position: Position::default() } }
     }
 
     /// Starts with this block.
     pub fn from_block(mut self, block_number: u64) -> Self {
-        self.position = Position::at_block(block_number);
+        self.events.position = Position::at_block(block_number);
         self
     }
 
@@ -38,7 +43,7 @@ impl EventsBuilder {
     /// Should the checkpoint name a transaction that emitted no event, its whole block is streamed.
     pub fn after(mut self, checkpoint: &Checkpoint) -> Self {
         if !checkpoint.is_unset() {
-            self.position = Position::after(checkpoint);
+            self.events.position = Position::after(checkpoint);
         }
         self
     }
@@ -49,15 +54,15 @@ impl EventsBuilder {
     /// **Beware:** if that transaction emitted no event, the peer streams nothing, for ever, and says nothing about it.
     /// [`Self::after`] has no such trap.
     pub fn after_transaction(mut self, transaction_id: impl Into<TransactionId>) -> Self {
-        self.position = self.position.found_by_peer(transaction_id.into());
+        self.events.position = self.events.position.found_by_peer(transaction_id.into());
         self
     }
 
     /// The request for these events, to be signed elsewhere.
     #[must_use]
     pub fn request(self) -> EventsRequest {
-        let request = self.source.session.signable(self.source.request(&self.position));
-        EventsRequest { source: self.source, position: self.position, request }
+        let request = self.events.session.signable(self.events.request());
+        EventsRequest { events: self.events, request }
     }
 
     /// Streams the events. The stream ends after its first error.
@@ -73,20 +78,31 @@ impl EventsBuilder {
     /// what is the next block then. Start with a block or a checkpoint to miss nothing.
     #[must_use]
     pub fn stream_resuming(self, backoff: Backoff) -> ChaincodeEvents {
-        ChaincodeEvents::new(Source::Resuming(self.source, backoff), self.position)
+        EventStream::resuming(self.events, backoff)
     }
 }
 
 /// A request for events, signed or to be signed.
 #[derive(Debug, Clone)]
 pub struct EventsRequest {
-    source: EventsSource,
-    position: Position,
+    events: OfChaincode,
     request: Signable,
 }
 
 impl EventsRequest {
-    /// The encoded `gateway.SignedChaincodeEventsRequest`.
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+        let signed: SignedChaincodeEventsRequest = decode("the signed chaincode events request", bytes)?;
+        let request: ChaincodeEventsRequest = decode("the chaincode events request", &signed.request)?;
+        let position = Position::of_request(&request);
+        let signable = session.signable_from_wire(signed.request, signed.signature);
+        let events =
+            OfChaincode { session, channel: request.channel_id, chaincode: request.chaincode_id, position };
+        Ok(Self { events, request: signable })
+    }
+
+    /// The request with all that is needed to take it up elsewhere: an encoded `gateway.SignedChaincodeEventsRequest`.
+    ///
+    /// It names a block, not what of it is done with already: taken up again it streams the checkpoint's whole block.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         SignedChaincodeEventsRequest {
@@ -112,67 +128,48 @@ impl EventsRequest {
     /// Streams the events. The stream ends after its first error.
     #[must_use]
     pub fn stream(self) -> ChaincodeEvents {
-        ChaincodeEvents::new(Source::Once(self.source, self.request), self.position)
+        EventStream::once(self.events, self.request)
     }
 }
 
-/// How long to wait before an interrupted stream is resumed: longer after each failure, from the start again once
-/// something has come or the stream has lasted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Backoff {
-    /// After the first failure; 100 ms.
-    pub first: Duration,
-    /// At most; 10 s.
-    pub longest: Duration,
-}
-
-impl Backoff {
-    /// A wait of `first` after the first failure, twice as long after each one more, `longest` at most.
-    #[must_use]
-    pub const fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest }
-    }
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self { first: Duration::from_millis(100), longest: Duration::from_secs(10) }
-    }
-}
-
-/// Whose events, for whom.
+/// Whose events, for whom, and how far one has come.
 #[derive(Debug, Clone)]
-pub(super) struct EventsSource {
-    pub(super) session: Session,
+struct OfChaincode {
+    session: Session,
     channel: String,
     chaincode: String,
+    position: Position,
 }
 
-impl EventsSource {
-    fn request(&self, position: &Position) -> Vec<u8> {
+impl Subscription for OfChaincode {
+    type Message = ChaincodeEventsResponse;
+    type Item = ChaincodeEvent;
+
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn request(&self) -> Vec<u8> {
         ChaincodeEventsRequest {
             channel_id: self.channel.clone(),
             chaincode_id: self.chaincode.clone(),
             identity: self.session.creator().to_vec(),
-            start_position: Some(position.seek()),
-            after_transaction_id: position.after_transaction_id(),
+            start_position: Some(self.position.seek()),
+            after_transaction_id: self.position.after_transaction_id(),
         }
         .encode_to_vec()
     }
 
-    pub(super) async fn signed_request(
-        &self,
-        position: &Position,
-    ) -> Result<SignedChaincodeEventsRequest, SignError> {
-        sign(&self.session, &self.session.signable(self.request(position))).await
+    async fn connect(
+        peer: Services,
+        request: Vec<u8>,
+        signature: Vec<u8>,
+    ) -> Result<Streaming<ChaincodeEventsResponse>, tonic::Status> {
+        let request = SignedChaincodeEventsRequest { request, signature };
+        peer.gateway().chaincode_events(request).await.map(tonic::Response::into_inner)
     }
-}
 
-pub(super) async fn sign(
-    session: &Session,
-    request: &Signable,
-) -> Result<SignedChaincodeEventsRequest, SignError> {
-    let signature = request.sign(session.signer()).await?;
-    Ok(SignedChaincodeEventsRequest { request: request.message().to_vec(), signature })
+    fn admit(&mut self, message: ChaincodeEventsResponse) -> Result<Vec<ChaincodeEvent>, EventError> {
+        Ok(self.position.admit(message))
+    }
 }
