@@ -56,6 +56,12 @@ struct Paper {
     /// Folder of the journal and of the documents
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Profile of a network that is up, with the contract deployed; may be given several times, growth is measured on the first
+    #[arg(long = "profile", value_name = "FILE")]
+    profiles: Vec<PathBuf>,
+    /// A Python with what scripts/baseline/requirements.txt names
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
     /// Say in the report that something was skipped, and why
     #[arg(long, value_name = "TEXT", hide = true)]
     skipped: Vec<String>,
@@ -123,7 +129,14 @@ impl Paper {
             _ => Plan::full(),
         };
         let out = self.out.unwrap_or_else(|| PathBuf::from(format!("target/bench/paper-{}", plan.name)));
-        Options { plan, out, output: output.clone(), skipped: self.skipped }
+        Options {
+            plan,
+            out,
+            output: output.clone(),
+            profiles: self.profiles,
+            python: self.python,
+            skipped: self.skipped,
+        }
     }
 }
 

@@ -5,19 +5,29 @@
 //! and of nothing else, so no figure in the report can come from elsewhere.
 
 pub mod cli;
+mod committee;
+mod durable;
 mod environment;
 mod error;
+mod growth;
 mod in_process;
 mod journal;
+mod ledger;
+mod link;
 mod mock;
+mod parties;
 mod plan;
 mod progress;
+mod python;
 mod ratios;
+mod relay;
 pub mod report;
 pub mod results;
 mod run;
 mod samples;
 mod scene;
+mod sizes;
+mod uploads;
 
 pub use error::BenchError;
 pub use plan::{Grid, Plan};

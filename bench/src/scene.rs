@@ -25,13 +25,15 @@ const OPEN_WITHIN: Duration = Duration::from_secs(300);
 const LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// The parties' keys.
-#[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) ledger: LedgerId,
     pub(crate) bank: SecretKey,
     pub(crate) account: SecretKey,
     pub(crate) vendor: SecretKey,
     pub(crate) seed: WalletSeed,
+    /// The seed again, for a wallet of its own.
+    pub(crate) seed_bytes: [u8; 32],
+    pub(crate) client_identity: IdentityRoot,
     registration: BankRegistration,
 }
 
@@ -52,17 +54,22 @@ impl Scene {
     /// Fresh keys and a bank that is registered on a ledger that nobody else knows.
     pub(crate) fn new() -> Result<Self, BenchError> {
         let text = |text: &str| ShortText::new(text).step("a name");
-        let ledger = LedgerId::of(&text("payments")?, &text("lockstep")?);
+        Self::on(LedgerId::of(&text("payments")?, &text("lockstep")?))
+    }
+
+    /// Fresh keys for channels on this ledger.
+    pub(crate) fn on(ledger: LedgerId) -> Result<Self, BenchError> {
         let bank = entropy::random_key()?;
-        let msp_id = text("BankMSP")?;
+        let msp_id = ShortText::new("BankMSP").step("a name")?;
         let command = RegisterBank::sign(&ledger, msp_id.clone(), MaxDrift::DEFAULT, &bank);
         let submitter = Submitter { msp_id, is_admin: true };
         let registered = rules::register_bank(None, &command, &submitter, &ledger, clocks());
         let (Outcome::Changed(registration) | Outcome::AlreadyDone(registration)) =
             registered.step("RegisterBank")?;
-        let seed = WalletSeed::from_bytes(entropy::random_bytes()?);
+        let seed_bytes = entropy::random_bytes()?;
+        let (seed, client_identity) = (WalletSeed::from_bytes(seed_bytes), IdentityRoot::from_bytes([1; 32]));
         let (account, vendor) = (entropy::random_key()?, entropy::random_key()?);
-        Ok(Self { ledger, bank, account, vendor, seed, registration })
+        Ok(Self { ledger, bank, account, vendor, seed, seed_bytes, client_identity, registration })
     }
 
     /// A number that no channel had before.
@@ -88,7 +95,7 @@ impl Scene {
             account_key: *self.account.public_key(),
             payment_key: *keys.payment.public_key(),
             vendor_key: *self.vendor.public_key(),
-            client_identity: IdentityRoot::from_bytes([1; 32]),
+            client_identity: self.client_identity,
             unit_price: DOLLAR,
             token_count: keys.chain.count(),
             token_root: keys.chain.root(),
@@ -159,7 +166,8 @@ impl Scene {
     }
 }
 
-fn clocks() -> Clocks {
+/// A transaction now, at an endorser whose clock agrees.
+pub(crate) fn clocks() -> Clocks {
     let now = now();
     Clocks { transaction: now, endorser: now }
 }

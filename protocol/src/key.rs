@@ -152,6 +152,10 @@ impl SecretKey {
         Zeroizing::new(self.signing.to_bytes().into())
     }
 
+    pub(crate) fn scalar(&self) -> &k256::Scalar {
+        self.signing.as_nonzero_scalar()
+    }
+
     /// The public key.
     #[must_use]
     pub const fn public_key(&self) -> &PublicKey {

@@ -10,6 +10,7 @@
 //! | money, time, counts | [`Amount`], [`Timestamp`], [`MaxDrift`], [`Units`] (k, c, N), [`PaymentNumber`] (i, n), [`Reputation`] |
 //! | 32-byte values | [`hash`]: [`LedgerId`] (`LedgerId::of(channel, chaincode)`), [`ChannelId`], [`TxHash`], [`Token`], [`Nonce`], … |
 //! | keys and signatures | [`SecretKey`] (`sign`, PKCS#8), [`PublicKey`] (`verify`), [`Signature`]; [`lock`]: `lock`, `unlock`, [`Lock`] |
+//! | signatures drawn ahead | [`presignature::Presignature`] (`SecretKey::sign_with`) |
 //! | accounts, credentials | [`account::AccountProof`]; [`credential`]: attributes, [`credential::Credential`], [`credential::Disclosure`] |
 //! | the wallet's secrets | [`wallet_seed::WalletSeed`] gives each channel its payment key and its [`token_chain::TokenChain`] |
 //! | an opening | [`opening`]: client [`opening::SignedRequest::sign`] → bank `verify` → [`opening::VerifiedRequest::opening`] → [`opening::SignedOpening::sign`] → client [`opening::OpeningRequest::check_answer`] |
@@ -26,7 +27,7 @@
 //! # Who saves what, and when
 //!
 //! A payer saves a [`payment::Payment`] before it sends it; a payee before it acknowledges it, and both restart from the
-//! [`payment::Head`] of their journal. Presignatures, which [Spec §2] allows, are left out: every signature is RFC 6979's.
+//! [`payment::Head`] of their journal: every signature that they make is RFC 6979's. [`presignature`] is for who stores signatures.
 //!
 //! The hash of an opening, a payment or a statement is made in one place, beside the type that it is of.
 
@@ -46,6 +47,7 @@ pub mod payee;
 pub mod payer;
 pub mod payment;
 pub mod posting;
+pub mod presignature;
 pub mod receipt;
 pub mod refusal;
 pub mod release;

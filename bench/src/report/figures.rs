@@ -94,9 +94,11 @@ fn phase_lines(results: &Results, phase: &str) -> Vec<Line> {
 fn chart(file: &str, title: &str, unit: &str, lines: &[Line]) -> Result<String, BenchError> {
     let failed = |reason: String| BenchError::Figure { figure: file.to_owned(), reason };
     let points = || lines.iter().flat_map(|line| &line.points).filter(|(x, y)| *x > 0.0 && *y > 0.0);
-    let least = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(f64::INFINITY, f64::min);
-    let most = |of: fn(&(f64, f64)) -> f64| points().map(of).fold(0.0, f64::max);
-    let (x, y): (fn(&(f64, f64)) -> f64, fn(&(f64, f64)) -> f64) = (|point| point.0, |point| point.1);
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold((f64::INFINITY, 0.0_f64), |(least, most), value| (least.min(value), most.max(value)))
+    };
+    let (left, right) = range(&mut points().map(|(x, _)| *x));
+    let (low, high) = range(&mut points().map(|(_, y)| *y));
     if points().next().is_none() {
         return Ok("<svg xmlns=\"http://www.w3.org/2000/svg\"/>\n".to_owned());
     }
@@ -109,10 +111,7 @@ fn chart(file: &str, title: &str, unit: &str, lines: &[Line]) -> Result<String, 
             .margin(12)
             .x_label_area_size(44)
             .y_label_area_size(84)
-            .build_cartesian_2d(
-                (least(x) * 0.9..most(x) * 1.1).log_scale(),
-                (least(y) * 0.7..most(y) * 1.4).log_scale(),
-            )
+            .build_cartesian_2d((left * 0.9..right * 1.1).log_scale(), (low * 0.7..high * 1.4).log_scale())
             .map_err(|error| failed(error.to_string()))?;
         chart
             .configure_mesh()

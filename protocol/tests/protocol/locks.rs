@@ -77,3 +77,22 @@ fn keys_survive_pkcs8_and_never_show() {
     assert!(SecretKey::from_pkcs8_pem("no key").is_err());
     assert!(SecretKey::from_bytes(&[0; 32]).is_err() && SecretKey::from_bytes(&[0xff; 32]).is_err());
 }
+
+#[test]
+fn a_presignature_signs_once_and_what_it_signs_verifies() {
+    use lockstep_protocol::presignature::Presignature;
+
+    let mut rng = rng(5);
+    let key = SecretKey::random(&mut rng);
+    let presignatures = Presignature::draw(&mut rng, 20);
+    assert_eq!(presignatures.len(), 20);
+    let digest = Digest::from_bytes([7; 32]);
+    let signatures: Vec<_> = presignatures.into_iter().map(|drawn| key.sign_with(drawn, &digest)).collect();
+    for (place, signature) in signatures.iter().enumerate() {
+        // Verifying refuses high-s, so half of a careless signer's would fail here.
+        assert!(key.public_key().verify(&digest, signature).is_ok());
+        assert!(!signatures[..place].contains(signature), "two signatures with one nonce");
+        assert!(key.public_key().verify(&Digest::from_bytes([8; 32]), signature).is_err());
+    }
+    assert!(Presignature::draw(&mut rng, 0).is_empty());
+}
