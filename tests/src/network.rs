@@ -82,6 +82,8 @@ impl NetworkProcesses {
         let mut command = Command::new(script("deploy"));
         command.arg("--profile").arg(&self.profile);
         command.arg("--binary").arg(self.programs.join("lockstep-chaincode"));
+        // Nothing is built while a network waits for its chaincode.
+        command.env("LOCKSTEP_BIN", self.programs.join("lockstep"));
         process::run(command).map(drop)
     }
 

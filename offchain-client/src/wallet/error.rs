@@ -67,6 +67,16 @@ pub enum WalletError {
         "the vendor asks for the release of another payment than the one that this wallet released; nothing is released"
     )]
     OtherRelease,
+    /// The vendor has closed by token: the release came too late for it, or never. It can claim no more than it was paid.
+    #[error(
+        "the vendor has closed channel {channel} by token and not by a release, with {said} units as it says; `lockstep ledger channel {channel}` shows it"
+    )]
+    ClosedByToken {
+        /// The channel.
+        channel: ChannelId,
+        /// The units that the vendor names.
+        said: u32,
+    },
     /// The vendor has closed, and the ledger says otherwise.
     #[error(
         "the vendor says that channel {channel} is closed with {said} units, and the ledger says otherwise; look at it with `lockstep ledger channel {channel}`"

@@ -48,6 +48,7 @@ impl Wallet {
         let (mut line, released) = self.give_release(channel).await?;
         let (unlocked, release) = match line.settlement(&released).await? {
             ToClient::Unlocked(unlocked) => (unlocked, began.elapsed()),
+            ToClient::Settled(settled) => return Err(closed_by_token(channel, &settled)),
             _ => return Err(LineError::Unexpected("a message other than the unlocking").into()),
         };
         let ToClient::Settled(settled) = line.settlement(&released).await? else {
@@ -95,7 +96,7 @@ impl Wallet {
             self.session(channel, "releasing").await?;
         let head = *machine.paying().head();
         if closing && acknowledged.number != PaymentNumber::OPENING {
-            acknowledged = line.release_request().await?;
+            acknowledged = line.release_request(channel).await?;
         }
         let own = self.own_payment(&head, &acknowledged).await?;
         let (released, effects) = match machine.release(&acknowledged, own.as_ref()) {
@@ -152,6 +153,9 @@ impl Wallet {
             {
                 return Ok(record);
             }
+            if record.claim().is_some_and(|claim| claim.units == settled.units) {
+                return Err(closed_by_token(record.channel_id(), settled));
+            }
             // The vendor's peer may be a block ahead of this one.
             if record.state() != ChannelState::Open || Instant::now() >= deadline {
                 return Err(WalletError::OtherClose { channel, said: settled.units.as_count() });
@@ -162,12 +166,18 @@ impl Wallet {
     }
 }
 
+/// The release came too late, or never.
+fn closed_by_token(channel: ChannelId, settled: &Settled) -> WalletError {
+    WalletError::ClosedByToken { channel, said: settled.units.as_count() }
+}
+
 impl Line {
-    /// The payment whose release the vendor asks for.
-    async fn release_request(&mut self) -> Result<Ack, LineError> {
+    /// The payment whose release the vendor asks for. One that waited in vain, or had no time left, has closed by token instead.
+    async fn release_request(&mut self, channel: ChannelId) -> Result<Ack, WalletError> {
         match self.answer().await? {
             ToClient::ReleaseWanted(ack) => Ok(ack),
-            _ => Err(LineError::Unexpected("another message than a release request")),
+            ToClient::Settled(settled) => Err(closed_by_token(channel, &settled)),
+            _ => Err(LineError::Unexpected("another message than a release request").into()),
         }
     }
 
