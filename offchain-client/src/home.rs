@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::replacement::Replacement;
+
 /// Name of the configuration file in a home folder.
 pub const CONFIG_FILE: &str = "config.toml";
 const LOCK_FILE: &str = "lock";
@@ -181,25 +183,17 @@ impl Home {
     }
 }
 
-/// Replaces the file at `path` whole: temporary file beside it, flush, rename, flush of the folder.
+/// Replaces the file at `path` whole.
 ///
 /// # Errors
 /// It cannot be written; the old file, if any, is as it was.
 pub fn write_atomic(path: &Path, bytes: &[u8], access: Access) -> Result<(), HomeError> {
-    let failed = |error| HomeError::io("write", path)(error);
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
+    let replace = || {
+        let mut replacement = Replacement::begin(path, access.mode())?;
+        replacement.write_all(bytes)?;
+        replacement.finish()
     };
-    let mut temporary = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(access.mode()))
-        .tempfile_in(folder)
-        .map_err(failed)?;
-    temporary.write_all(bytes).map_err(failed)?;
-    temporary.as_file().sync_all().map_err(failed)?;
-    temporary.persist(path).map_err(|error| failed(error.error))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    replace().map_err(HomeError::io("write", path))
 }
 
 /// Reads a text file that is at most 1 MiB.

@@ -8,6 +8,7 @@ pub mod keystore;
 pub mod ledger;
 pub mod listener;
 pub mod party;
+mod replacement;
 pub mod store;
 pub mod stream;
 pub mod tls;

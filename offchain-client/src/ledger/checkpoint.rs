@@ -4,9 +4,10 @@
 //! event is applied at least once: save after applying it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::EventCheckpoint;
+use crate::replacement::Replacement;
 
 /// A file that holds the checkpoint of the last event applied, or does not exist yet.
 #[derive(Clone, Debug)]
@@ -75,16 +76,9 @@ impl CheckpointFile {
     }
 
     fn replace(&self, checkpoint: &EventCheckpoint) -> std::io::Result<()> {
-        let folder = match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = Replacement::begin(&self.path, 0o600)?;
         file.write_all(&serde_json::to_vec(checkpoint)?)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.path).map_err(|error| error.error)?;
-        // The rename itself is durable only once the folder is.
-        std::fs::File::open(folder)?.sync_all()
+        file.finish()
     }
 }
 

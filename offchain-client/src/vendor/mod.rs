@@ -10,6 +10,7 @@
 mod accuse;
 mod close;
 mod config;
+mod end;
 mod ending;
 mod machine;
 mod receipts;

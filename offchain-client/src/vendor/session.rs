@@ -13,12 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tonic::Streaming;
 
+use super::end::End;
 use super::machine::Machine;
-use super::repeats::RepeatError;
 use super::seats::Visit;
 use super::settlements::Step;
 use super::shared::Shared;
-use super::take::NotTaken;
 use super::view::View;
 use super::{Ending, Facts, repeats, take};
 use crate::party::replay::{self, DamagedRow};
@@ -34,65 +33,6 @@ const HELLO: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(500);
 /// Batches on their way to the disk; a client that is faster waits in its own window.
 const IN_FLIGHT: usize = 16;
-
-/// Why a stream ends.
-#[derive(Debug)]
-enum End {
-    /// The client has gone, or what it asked for is done.
-    Quiet,
-    /// It is told why.
-    Refuse(Refusal),
-    /// The journal.
-    Journal(JournalError),
-}
-
-impl From<Refusal> for End {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refuse(refusal)
-    }
-}
-
-impl From<JournalError> for End {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
-
-impl From<DamagedRow> for End {
-    fn from(error: DamagedRow) -> Self {
-        tracing::error!(%error, "a channel cannot go on");
-        Self::Refuse(Refusal::VendorUnavailable)
-    }
-}
-
-impl From<RepeatError> for End {
-    fn from(error: RepeatError) -> Self {
-        match error {
-            RepeatError::Journal(error) => error.into(),
-            RepeatError::Damaged(error) => error.into(),
-            RepeatError::Refused(refusal) => refusal.into(),
-        }
-    }
-}
-
-impl From<NotTaken> for End {
-    fn from(error: NotTaken) -> Self {
-        match error {
-            NotTaken::Journal(error) => error.into(),
-            NotTaken::Damaged(error) => error.into(),
-            NotTaken::Refused(refusal) => refusal.into(),
-        }
-    }
-}
-
-impl From<DriveError> for End {
-    fn from(error: DriveError) -> Self {
-        match error {
-            DriveError::Journal(error) => Self::Journal(error),
-            DriveError::Gone => Self::Quiet,
-        }
-    }
-}
 
 /// Serves one stream to its end.
 pub(super) async fn serve(

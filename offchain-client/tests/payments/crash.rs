@@ -1,18 +1,15 @@
 //! Processes that end between saving and sending, and wallets that are not what they were.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use lockstep::store::{
-    Change, Journal, JournalError, Phase, SqliteJournal, StoredBatch, StoredChannel, StoredEvidence,
-    StoredReceipts, Ticket,
-};
+use lockstep::store::{Change, Journal as _, JournalError, Phase, SqliteJournal, Ticket};
 use lockstep::vendor::ServeError;
 use lockstep::wallet::WalletError;
-use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::units::PaymentNumber;
 
+use crate::faulty::{Fault, Faulty};
 use crate::stranger::{Stranger, n};
 use crate::world::{World, all, order};
 
@@ -28,7 +25,6 @@ pub(crate) enum Moment {
 /// A journal whose `countdown`-th change of a kind is the process's last.
 #[derive(Debug)]
 pub(crate) struct Mortal {
-    inner: SqliteJournal,
     kind: fn(&Change) -> bool,
     moment: Moment,
     countdown: AtomicU32,
@@ -36,13 +32,12 @@ pub(crate) struct Mortal {
 
 impl Mortal {
     pub(crate) async fn open(
-        path: &std::path::Path,
+        path: &Path,
         kind: fn(&Change) -> bool,
         moment: Moment,
         countdown: u32,
-    ) -> Arc<Self> {
-        let inner = SqliteJournal::open(path).await.unwrap();
-        Arc::new(Self { inner, kind, moment, countdown: AtomicU32::new(countdown) })
+    ) -> Arc<Faulty<Self>> {
+        Faulty::open(path, Self { kind, moment, countdown: AtomicU32::new(countdown) }).await
     }
 }
 
@@ -51,8 +46,8 @@ fn dead() -> JournalError {
 }
 
 #[async_trait]
-impl Journal for Mortal {
-    async fn submit(&self, change: Change) -> Result<Ticket, JournalError> {
+impl Fault for Mortal {
+    async fn submit(&self, inner: &SqliteJournal, change: Change) -> Result<Ticket, JournalError> {
         let left = self.countdown.load(Ordering::SeqCst);
         if left == 0 {
             return Err(dead());
@@ -61,49 +56,12 @@ impl Journal for Mortal {
             self.countdown.store(left - 1, Ordering::SeqCst);
             if left == 1 {
                 if self.moment == Moment::After {
-                    self.inner.save(change).await?;
+                    inner.save(change).await?;
                 }
                 return Err(dead());
             }
         }
-        self.inner.submit(change).await
-    }
-
-    async fn channel(&self, id: ChannelId) -> Result<Option<StoredChannel>, JournalError> {
-        self.inner.channel(id).await
-    }
-
-    async fn channels(&self, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError> {
-        self.inner.channels(after, limit).await
-    }
-
-    async fn channels_in(
-        &self,
-        phase: Phase,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<StoredChannel>, JournalError> {
-        self.inner.channels_in(phase, after, limit).await
-    }
-
-    async fn batch_up_to(
-        &self,
-        id: ChannelId,
-        n: PaymentNumber,
-    ) -> Result<Option<StoredBatch>, JournalError> {
-        self.inner.batch_up_to(id, n).await
-    }
-
-    async fn receipts_from(
-        &self,
-        id: ChannelId,
-        n: PaymentNumber,
-    ) -> Result<Option<StoredReceipts>, JournalError> {
-        self.inner.receipts_from(id, n).await
-    }
-
-    async fn evidence(&self, id: ChannelId) -> Result<Vec<StoredEvidence>, JournalError> {
-        self.inner.evidence(id).await
+        inner.submit(change).await
     }
 }
 
@@ -180,9 +138,9 @@ async fn a_wallet_from_an_old_copy_stops_for_ever() {
 }
 
 /// A copy of a database that nobody is writing to, its log included.
-async fn copy_database(from: &std::path::Path, to: &std::path::Path) {
+async fn copy_database(from: &Path, to: &Path) {
     for end in ["", "-wal"] {
-        let with = |path: &std::path::Path| std::path::PathBuf::from(format!("{}{end}", path.display()));
+        let with = |path: &Path| std::path::PathBuf::from(format!("{}{end}", path.display()));
         if with(from).exists() {
             tokio::fs::copy(with(from), with(to)).await.unwrap();
         }

@@ -4,6 +4,7 @@
 mod claims;
 mod crash;
 mod endings;
+mod faulty;
 mod fraud;
 mod happy;
 mod ledger;

@@ -1,25 +1,20 @@
 //! Two processes of one wallet on one channel: neither takes the other's payments for somebody else's.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use async_trait::async_trait;
-use lockstep::store::{
-    Change, Journal, JournalError, Phase, SqliteJournal, StoredBatch, StoredChannel, StoredEvidence,
-    StoredReceipts, Ticket,
-};
+use lockstep::store::{Change, Journal as _, JournalError, Phase, SqliteJournal, StoredChannel, Ticket};
 use lockstep::wallet::{Wallet, WalletError};
 use lockstep_protocol::hash::ChannelId;
-use lockstep_protocol::units::PaymentNumber;
 use tokio::sync::Mutex;
 
+use crate::faulty::{Fault, Faulty};
 use crate::stranger::n;
 use crate::world::{World, all, order};
 
 /// A journal as a process sees it that loses the processor at the worst moment.
 #[derive(Debug)]
 struct Slow {
-    inner: SqliteJournal,
     /// What was read before another process wrote.
     read: Mutex<VecDeque<StoredChannel>>,
     /// Another process, which pays just before this one changes the channel's phase.
@@ -28,60 +23,31 @@ struct Slow {
 
 impl Slow {
     async fn open(world: &World, read: Vec<StoredChannel>, other: Option<Wallet>) -> Wallet {
-        let inner = SqliteJournal::open(&world.wallet_folder().join("journal.db")).await.unwrap();
-        world.wallet_on(Arc::new(Self { inner, read: Mutex::new(read.into()), other: Mutex::new(other) }))
+        let slow = Self { read: Mutex::new(read.into()), other: Mutex::new(other) };
+        world.wallet_on(Faulty::open(&world.wallet_folder().join("journal.db"), slow).await)
     }
 }
 
 #[async_trait]
-impl Journal for Slow {
-    async fn submit(&self, change: Change) -> Result<Ticket, JournalError> {
+impl Fault for Slow {
+    async fn submit(&self, inner: &SqliteJournal, change: Change) -> Result<Ticket, JournalError> {
         if let Change::Advance(advance) = &change
             && let Some(other) = self.other.lock().await.take()
         {
             assert_eq!(all(other.pay(advance.channel, order(3), |_| {}).await.unwrap()), 3);
         }
-        self.inner.submit(change).await
+        inner.submit(change).await
     }
 
-    async fn channel(&self, id: ChannelId) -> Result<Option<StoredChannel>, JournalError> {
+    async fn channel(
+        &self,
+        inner: &SqliteJournal,
+        id: ChannelId,
+    ) -> Result<Option<StoredChannel>, JournalError> {
         match self.read.lock().await.pop_front() {
             Some(old) => Ok(Some(old)),
-            None => self.inner.channel(id).await,
+            None => inner.channel(id).await,
         }
-    }
-
-    async fn channels(&self, after: i64, limit: u32) -> Result<Vec<StoredChannel>, JournalError> {
-        self.inner.channels(after, limit).await
-    }
-
-    async fn channels_in(
-        &self,
-        phase: Phase,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<StoredChannel>, JournalError> {
-        self.inner.channels_in(phase, after, limit).await
-    }
-
-    async fn batch_up_to(
-        &self,
-        id: ChannelId,
-        n: PaymentNumber,
-    ) -> Result<Option<StoredBatch>, JournalError> {
-        self.inner.batch_up_to(id, n).await
-    }
-
-    async fn receipts_from(
-        &self,
-        id: ChannelId,
-        n: PaymentNumber,
-    ) -> Result<Option<StoredReceipts>, JournalError> {
-        self.inner.receipts_from(id, n).await
-    }
-
-    async fn evidence(&self, id: ChannelId) -> Result<Vec<StoredEvidence>, JournalError> {
-        self.inner.evidence(id).await
     }
 }
 

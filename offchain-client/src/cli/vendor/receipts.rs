@@ -1,6 +1,6 @@
 //! `lockstep vendor receipts`.
 
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::super::party;
 use super::super::{CliError, Exit, HomeArgs, Output};
 use crate::party::transcript;
+use crate::replacement::Replacement;
 use crate::vendor::{ReceiptReader, ReceiptsError};
 
 /// Flags of `vendor receipts`.
@@ -76,7 +77,7 @@ impl Receipts {
             receipts_verified: transcript.number().as_index(),
             units: transcript.released(),
             amount: transcript.amount().unwrap_or_default(),
-            file: self.out,
+            file: self.out.clone(),
         };
         out.result(&verified, |verified| {
             format!(
@@ -94,31 +95,26 @@ impl Receipts {
 /// A file that appears under its name when it is whole.
 struct NewFile<'a> {
     path: &'a Path,
-    temporary: BufWriter<tempfile::NamedTempFile>,
+    replacement: BufWriter<Replacement<'a>>,
 }
 
 impl<'a> NewFile<'a> {
     fn create(path: &'a Path) -> Result<Self, CliError> {
-        let folder =
-            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let temporary = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(path, &error))?;
-        Ok(Self { path, temporary: BufWriter::new(temporary) })
+        let replacement = Replacement::begin(path, 0o600).map_err(|error| failed(path, &error))?;
+        Ok(Self { path, replacement: BufWriter::new(replacement) })
     }
 
     fn write(
         &mut self,
-        write: impl FnOnce(&mut BufWriter<tempfile::NamedTempFile>) -> std::io::Result<()>,
+        write: impl FnOnce(&mut BufWriter<Replacement<'a>>) -> std::io::Result<()>,
     ) -> Result<(), CliError> {
-        write(&mut self.temporary).map_err(|error| failed(self.path, &error))
+        write(&mut self.replacement).map_err(|error| failed(self.path, &error))
     }
 
-    fn finish(mut self) -> Result<(), CliError> {
+    fn finish(self) -> Result<(), CliError> {
         let path = self.path;
-        self.temporary.flush().map_err(|error| failed(path, &error))?;
-        let temporary = self.temporary.into_inner().map_err(|error| failed(path, error.error()))?;
-        temporary.as_file().sync_all().map_err(|error| failed(path, &error))?;
-        temporary.persist(path).map_err(|error| failed(path, &error.error))?;
-        Ok(())
+        let replacement = self.replacement.into_inner().map_err(|error| failed(path, error.error()))?;
+        replacement.finish().map_err(|error| failed(path, &error))
     }
 }
 
