@@ -22,8 +22,22 @@ ensure_chaincode() {
   await "$name" "$limit" "listen on $listen" port_answers "$listen"
 }
 
-# chaincode_answers ORGANIZATION-INDEX PEER-INDEX: through that peer; a coded refusal is an answer too.
+# chaincode_answers ORGANIZATION-INDEX PEER-INDEX: through that peer; a coded refusal is an answer too. Another chaincode
+# than the profile's is asked for its metadata.
 chaincode_answers() {
+  local output
+  if [ -z "${other:-}" ]; then
+    channels_answer "$1" "$2"
+    return
+  fi
+  if output=$(peer_of "$1" "$2" chaincode query -C "$profile_channel" -n "$profile_chaincode" \
+    -c '{"Args":["org.hyperledger.fabric:GetMetadata"]}' 2>&1); then return; fi
+  # shellcheck disable=SC2034 # await says it
+  reason=$(error_line "$output")
+  return 1
+}
+
+channels_answer() {
   local output key=020000000000000000000000000000000000000000000000000000000000000001
   if output=$(peer_of "$1" "$2" chaincode query -C "$profile_channel" -n "$profile_chaincode" \
     -c "{\"Args\":[\"Channels\",\"bank\",\"$key\",\"1\",\"\"]}" 2>&1); then return; fi

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154 # variables of the profile, and $sequence, $policy, $limit, $selected
+# shellcheck shell=bash disable=SC2154 # variables of the profile, and $sequence, $policy, $collections, $limit, $selected
 # Sourced: installs, approves and commits a chaincode definition. Every step first asks what is there already.
 # Needs console.sh, peer_command.sh, profile.sh.
 
@@ -47,6 +47,7 @@ first_peer_of() { peers_of "$1" | head -n 1; }
 definition() {
   printf '%s\n' --channelID "$profile_channel" --name "$profile_chaincode" --version "$CHAINCODE_VERSION" \
     --sequence "$sequence" --signature-policy "$policy"
+  if [ -n "${collections:-}" ]; then printf '%s\n' --collections-config "$collections"; fi
 }
 
 ordering() {

@@ -14,7 +14,7 @@ make_package() {
     rm -rf "$folder"
     mkdir -p "$folder/code"
     connection "$1" >"$folder/code/connection.json"
-    if [ -d "$root/chaincode/META-INF" ]; then cp -R "$root/chaincode/META-INF" "$folder/code/META-INF"; fi
+    if [ -z "${other:-}" ] && [ -d "$root/chaincode/META-INF" ]; then cp -R "$root/chaincode/META-INF" "$folder/code/META-INF"; fi
     archive "$folder/code" "$folder/code.tar.gz"
     rm -r "$folder/code"
     printf '{"type":"ccaas","label":%s}' "$(json_string "$profile_chaincode")" >"$folder/metadata.json"

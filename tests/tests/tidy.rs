@@ -14,7 +14,11 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("asset-transfer-basic", &["hlf-shim"]),
+    ("asset-transfer-private-data", &["hlf-shim"]),
+    ("asset-transfer-sbe", &["hlf-shim"]),
+    ("events", &["hlf-shim"]),
     ("hlf-devnet", &["hlf-proto"]),
     ("hlf-gateway", &["hlf-proto"]),
     ("hlf-proto", &[]),

@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{ImplItem, ItemImpl, Type};
 
+use crate::hook::Hook;
 use crate::options::ContractOptions;
 use crate::transaction::Transaction;
 
@@ -19,13 +20,17 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
             "#[contract] belongs on an impl block without a trait",
         ));
     }
+    let own_context = options.context.is_some();
     let mut transactions = Vec::new();
+    let mut hooks: Vec<Hook> = Vec::new();
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
-            transactions.extend(Transaction::take(function)?);
+            transactions.extend(Transaction::take(function, own_context)?);
+            hooks.extend(Hook::take(function, own_context)?);
         }
     }
     check_names(&transactions)?;
+    check_hooks(&hooks)?;
 
     let name = match &options.name {
         Some(name) => name.value(),
@@ -35,21 +40,21 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
     let (generics, _, bounds) = block.generics.split_for_impl();
     let table = transactions.iter().map(|transaction| transaction.table_entry(options.exact_arguments));
     let arms = transactions.iter().map(|transaction| transaction.arm(contract));
-    let refuse = options.error.as_ref().map(|error| {
-        quote! {
-            fn refuse(&self, error: ::hlf_shim::CallError) -> ::hlf_shim::Response {
-                let error = <#error as ::core::convert::From<::hlf_shim::CallError>>::from(error);
-                ::hlf_shim::Response::error(::std::string::ToString::to_string(&error))
-            }
-        }
-    });
+    let hooks = hooks.iter().map(|hook| hook.method(contract));
+    let info = options.info();
+    let context = options.context.as_ref().map_or_else(|| quote!(::hlf_shim::Stub), |ty| quote!(#ty));
+    let refuse = options.refuse();
     Ok(quote! {
         #block
 
         impl #generics ::hlf_shim::Contract for #contract #bounds {
+            type Context = #context;
+
             fn name(&self) -> &'static str {
                 #name
             }
+
+            #info
 
             fn functions(&self) -> &'static [::hlf_shim::Function] {
                 const { &[#(#table),*] }
@@ -60,8 +65,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 function: &'static ::hlf_shim::Function,
                 arguments: &[::std::vec::Vec<u8>],
                 stub: &::hlf_shim::Stub,
+                context: &mut Self::Context,
             ) -> ::hlf_shim::Response {
-                let _ = stub;
+                let _ = (stub, &context);
                 let mut arguments = ::hlf_shim::Arguments::new(function, arguments);
                 let _ = &mut arguments;
                 match function.name {
@@ -76,9 +82,23 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 }
             }
 
+            #(#hooks)*
+
             #refuse
         }
     })
+}
+
+/// There is one of each kind.
+fn check_hooks(hooks: &[Hook]) -> syn::Result<()> {
+    let twice = hooks
+        .iter()
+        .enumerate()
+        .find(|(index, hook)| hooks.iter().take(*index).any(|other| other.kind == hook.kind));
+    match twice {
+        Some((_, hook)) => Err(syn::Error::new_spanned(&hook.function, "there is another one of this kind")),
+        None => Ok(()),
+    }
 }
 
 /// Clients may write the first letter in either case, so names must differ in more than that.
@@ -147,6 +167,18 @@ mod tests {
             fn read(&mut self) -> R {}
         );
         assert_eq!(error(quote!(), mutable), "a transaction takes `&self` first");
+        let twice = quote!(
+            #[before_transaction]
+            fn first(&self) -> R {}
+            #[before_transaction]
+            fn second(&self) -> R {}
+        );
+        assert_eq!(error(quote!(), twice), "there is another one of this kind");
+        let arguments = quote!(
+            #[before_transaction]
+            fn first(&self, stub: &Stub, id: String) -> R {}
+        );
+        assert!(error(quote!(), arguments).starts_with("before_transaction takes the context"));
         let borrowed = quote!(
             #[transaction]
             fn read(&self, stub: &Stub, id: &str) -> R {}

@@ -1,15 +1,26 @@
 //! What stands in the parentheses of the attributes.
 
 use proc_macro2::TokenStream;
+use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
-use syn::{LitStr, Path};
+use syn::{LitStr, Path, Type};
+
+/// What is said about another option.
+const EXPECTED: &str = "expected `name`, `title`, `version`, `description`, `license` or `contact` = \"...\", \
+    `error = Type`, `context = Type` or `exact_arguments`";
 
 /// Of `#[contract(...)]`.
 #[derive(Default)]
 pub(crate) struct ContractOptions {
     pub(crate) name: Option<LitStr>,
     pub(crate) error: Option<Path>,
+    pub(crate) context: Option<Type>,
+    pub(crate) title: Option<LitStr>,
+    pub(crate) version: Option<LitStr>,
+    pub(crate) description: Option<LitStr>,
+    pub(crate) license: Option<LitStr>,
+    pub(crate) contact: Option<LitStr>,
     pub(crate) exact_arguments: bool,
 }
 
@@ -17,19 +28,78 @@ impl ContractOptions {
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
         let mut options = Self::default();
         let parser = syn::meta::parser(|meta| {
-            if meta.path.is_ident("name") {
-                set(&mut options.name, &meta, |meta| meta.value()?.parse())
+            let texts = [
+                ("name", &mut options.name),
+                ("title", &mut options.title),
+                ("version", &mut options.version),
+                ("description", &mut options.description),
+                ("license", &mut options.license),
+                ("contact", &mut options.contact),
+            ];
+            if let Some((_, text)) = texts.into_iter().find(|(name, _)| meta.path.is_ident(name)) {
+                set(text, &meta, |meta| meta.value()?.parse())
+            } else if meta.path.is_ident("context") {
+                set(&mut options.context, &meta, |meta| meta.value()?.parse())
             } else if meta.path.is_ident("error") {
                 set(&mut options.error, &meta, |meta| meta.value()?.parse())
             } else if meta.path.is_ident("exact_arguments") {
                 options.exact_arguments = true;
                 Ok(())
             } else {
-                Err(meta.error("expected `name = \"...\"`, `error = Type` or `exact_arguments`"))
+                Err(meta.error(EXPECTED))
             }
         });
         parser.parse2(tokens)?;
         Ok(options)
+    }
+}
+
+impl ContractOptions {
+    /// The method `refuse`, if the contract has an error of its own.
+    pub(crate) fn refuse(&self) -> Option<TokenStream> {
+        let error = self.error.as_ref()?;
+        Some(quote! {
+            fn refuse(&self, error: ::hlf_shim::CallError) -> ::hlf_shim::Response {
+                let error = <#error as ::core::convert::From<::hlf_shim::CallError>>::from(error);
+                ::hlf_shim::Response::error(::std::string::ToString::to_string(&error))
+            }
+        })
+    }
+
+    /// The method `info`, if there is anything to say.
+    pub(crate) fn info(&self) -> Option<TokenStream> {
+        let texts = [&self.title, &self.version, &self.description, &self.license, &self.contact];
+        if texts.iter().all(|text| text.is_none()) {
+            return None;
+        }
+        let option = |text: &Option<LitStr>| match text {
+            Some(text) => quote!(::core::option::Option::Some(::std::convert::From::from(#text))),
+            None => quote!(::core::option::Option::None),
+        };
+        let named = |text: &Option<LitStr>, ty: TokenStream| match text {
+            Some(_) => {
+                let name = option(text);
+                quote!(::core::option::Option::Some(
+                    #ty { name: #name, ..::core::default::Default::default() }
+                ))
+            }
+            None => quote!(::core::option::Option::None),
+        };
+        let (title, version) = (option(&self.title), option(&self.version));
+        let description = option(&self.description);
+        let license = named(&self.license, quote!(::hlf_shim::License));
+        let contact = named(&self.contact, quote!(::hlf_shim::Contact));
+        Some(quote! {
+            fn info(&self) -> ::hlf_shim::Info {
+                ::hlf_shim::Info {
+                    title: #title,
+                    version: #version,
+                    description: #description,
+                    license: #license,
+                    contact: #contact,
+                }
+            }
+        })
     }
 }
 

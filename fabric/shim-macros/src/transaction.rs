@@ -2,8 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{FnArg, Ident, ImplItemFn, Pat, ReceiverKind, Type};
+use syn::{FnArg, Ident, ImplItemFn, Pat, ReturnType, Type};
 
+use crate::first::{First, is_marked};
 use crate::options::TransactionOptions;
 
 /// A function that clients can call.
@@ -13,14 +14,17 @@ pub(crate) struct Transaction {
     ident: Ident,
     evaluate: bool,
     is_async: bool,
-    takes_stub: bool,
+    first: First,
     parameters: Vec<(String, Type)>,
+    returns: Type,
 }
 
 impl Transaction {
     /// Reads a function and takes its attribute off; `None` if it has none.
-    pub(crate) fn take(function: &mut ImplItemFn) -> syn::Result<Option<Self>> {
-        let Some(position) = function.attrs.iter().position(is_transaction) else { return Ok(None) };
+    pub(crate) fn take(function: &mut ImplItemFn, own_context: bool) -> syn::Result<Option<Self>> {
+        let Some(position) = function.attrs.iter().position(|mark| is_marked(mark, "transaction")) else {
+            return Ok(None);
+        };
         let options = TransactionOptions::parse(&function.attrs.remove(position))?;
         let signature = &function.sig;
         if !signature.generics.params.is_empty() {
@@ -29,25 +33,22 @@ impl Transaction {
                 "a transaction has no generic parameters",
             ));
         }
-        let mut inputs = signature.inputs.iter();
-        match inputs.next() {
-            Some(FnArg::Receiver(receiver))
-                if matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) => {}
-            _ => return Err(syn::Error::new_spanned(signature, "a transaction takes `&self` first")),
-        }
-        let mut takes_stub = false;
+        let (first, rest) = First::split(signature, own_context)?;
         let mut parameters = Vec::new();
-        for (index, input) in inputs.enumerate() {
+        for (index, input) in rest.enumerate() {
             let FnArg::Typed(input) = input else { continue };
             match &*input.ty {
-                Type::Reference(_) if index == 0 => takes_stub = true,
                 Type::Reference(_) => {
-                    let message = "arguments are taken by value; only `&Stub`, the first, is a reference";
+                    let message = "arguments are taken by value; only `&Stub` or the context, the first, is a reference";
                     return Err(syn::Error::new_spanned(&input.ty, message));
                 }
                 ty => parameters.push((parameter_name(&input.pat, index), ty.clone())),
             }
         }
+        let returns = match &signature.output {
+            ReturnType::Type(_, ty) => (**ty).clone(),
+            ReturnType::Default => syn::parse_quote!(()),
+        };
         let name = options.name.map_or_else(|| camel_case(&signature.ident.to_string()), |name| name.value());
         if name.is_empty() || name.contains(':') {
             return Err(syn::Error::new_spanned(
@@ -60,8 +61,9 @@ impl Transaction {
             ident: signature.ident.clone(),
             evaluate: options.evaluate,
             is_async: signature.asyncness.is_some(),
-            takes_stub,
+            first,
             parameters,
+            returns,
         }))
     }
 
@@ -70,12 +72,24 @@ impl Transaction {
         let name = &self.name;
         let intent = if self.evaluate { quote!(Evaluate) } else { quote!(Submit) };
         let parameters = self.parameters.iter().map(|(name, _)| name);
+        let types = self.parameters.iter().map(|(_, ty)| ty);
+        let returns = &self.returns;
         quote! {
             ::hlf_shim::Function {
                 name: #name,
                 intent: ::hlf_shim::Intent::#intent,
                 parameters: &[#(#parameters),*],
                 exact: #exact,
+                describe: |schemas| {
+                    #[allow(unused_imports, reason = "which of the two is used depends on the types")]
+                    use ::hlf_shim::expansion::{Described as _, Undescribed as _};
+                    let _ = &schemas;
+                    ::hlf_shim::Signature::default()
+                        #(.with_parameter((&::hlf_shim::expansion::Probe::<#types>::new()).schema(schemas)))*
+                        .with_result((&::hlf_shim::expansion::Probe::<
+                            <#returns as ::hlf_shim::Outcome>::Value
+                        >::new()).schema(schemas))
+                },
             }
         }
     }
@@ -86,7 +100,7 @@ impl Transaction {
         let variables: Vec<_> =
             (0..self.parameters.len()).map(|index| format_ident!("argument_{index}")).collect();
         let types = self.parameters.iter().map(|(_, ty)| ty);
-        let stub = self.takes_stub.then(|| quote!(stub,));
+        let stub = self.first.argument();
         let wait = self.is_async.then(|| quote!(.await));
         quote! {
             #name => {
@@ -105,11 +119,6 @@ impl Transaction {
     pub(crate) fn ident(&self) -> &Ident {
         &self.ident
     }
-}
-
-/// `#[transaction]`, with or without its path.
-fn is_transaction(attribute: &syn::Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|segment| segment.ident == "transaction")
 }
 
 fn parameter_name(pattern: &Pat, index: usize) -> String {

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod dial;
 mod environment;
 
+pub use dial::{DialConfig, DialTls};
 pub use environment::Environment;
+
+/// Transactions that run at once for a peer, unless it is said otherwise.
+const MAX_TRANSACTIONS: usize = 512;
 
 /// How a chaincode is served.
 #[derive(Clone, Debug)]
@@ -30,7 +35,7 @@ impl ServerConfig {
             package_id: package_id.into(),
             local_msp_id: None,
             tls: None,
-            max_transactions: 512,
+            max_transactions: MAX_TRANSACTIONS,
             drain_timeout: Duration::from_secs(30),
         }
     }

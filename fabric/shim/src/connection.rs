@@ -55,6 +55,11 @@ pub(crate) struct Connection<C> {
 }
 
 impl<C: Chaincode> Connection<C> {
+    /// The message that a conversation begins with.
+    pub(crate) fn register(settings: &Settings) -> ChaincodeMessage {
+        Handler::<Waiter>::register(&settings.package_id)
+    }
+
     /// Registers with the peer, and then answers it.
     pub(crate) async fn run(
         chaincode: Arc<C>,
@@ -62,16 +67,25 @@ impl<C: Chaincode> Connection<C> {
         inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
         outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
         stop: Stop,
-    ) {
+    ) -> Result<(), Status> {
+        let gone = |_| Status::unavailable("the peer has gone");
+        outbound.send(Ok(Self::register(settings))).await.map_err(gone)?;
+        Self::run_registered(chaincode, settings, inbound, outbound, stop).await
+    }
+
+    /// Answers a peer that REGISTER has been sent to.
+    pub(crate) async fn run_registered(
+        chaincode: Arc<C>,
+        settings: &Settings,
+        inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
+        outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
+        stop: Stop,
+    ) -> Result<(), Status> {
         let (commands, requests) = mpsc::unbounded_channel();
         let local_msp_id = settings.local_msp_id.clone();
         let handler = Handler::new(settings.limits);
         let mut connection = Self { chaincode, local_msp_id, handler, outbound, commands };
-        let register = Handler::<Waiter>::register(&settings.package_id);
-        let talk = async {
-            connection.perform(vec![Effect::Send(Box::new(register))]).await?;
-            connection.talk(inbound, requests, &stop.drain).await
-        };
+        let talk = connection.talk(inbound, requests, &stop.drain);
         let end = stop.now.run_until_cancelled(talk).await.unwrap_or(Ok(()));
         if let Err(status) = &end {
             tracing::info!(%status, "the stream with a peer ended");
@@ -83,10 +97,11 @@ impl<C: Chaincode> Connection<C> {
                 let _ = waiter.send(result);
             }
         }
-        if let Err(status) = end {
+        if let Err(status) = &end {
             // The peer may be gone, or not be reading.
-            let _ = outbound.try_send(Err(status));
+            let _ = outbound.try_send(Err(status.clone()));
         }
+        end
     }
 
     async fn talk(

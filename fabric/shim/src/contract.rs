@@ -5,10 +5,22 @@ use std::future::Future;
 use crate::{Chaincode, Response, Stub};
 
 mod argument;
+mod context;
+mod date_time;
+mod dispatch;
+mod info;
+mod metadata;
 mod payload;
+pub(crate) mod schema;
+mod set;
 
 pub use argument::{Arguments, Bytes, FromArgument, InvalidArgument};
+pub use context::TransactionContext;
+pub use date_time::{DateTime, InvalidDateTime};
+pub use info::{Contact, Info, License};
 pub use payload::{Outcome, Payload, PayloadError};
+pub use schema::{Schemas, Signature};
+pub use set::{ContractChaincode, ContractSetError};
 
 /// Whether a function is meant to change the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +32,7 @@ pub enum Intent {
 }
 
 /// What clients can know of a contract's function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Function {
     /// The name that it is called by. The first letter may come in the other case.
     pub name: &'static str,
@@ -30,9 +42,11 @@ pub struct Function {
     pub parameters: &'static [&'static str],
     /// Whether more arguments than parameters are refused; else they are ignored, as by Fabric's other contract APIs.
     pub exact: bool,
+    /// The types of parameters and result, as JSON schemas.
+    pub describe: fn(&mut Schemas) -> Signature,
 }
 
-/// Why a call never got to a function.
+/// Why a call never got to a function. The texts are those of Fabric's Go contract API.
 ///
 /// A contract answers with this text unless `#[contract(error = ...)]` names its own error, which is then made from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,7 +58,7 @@ pub enum CallError {
     /// The first argument is not UTF-8.
     #[error("the function name is not UTF-8")]
     FunctionNotUtf8,
-    /// What is before the last colon of the function's name is not this contract's name.
+    /// What is before the last colon of the function's name is no contract's name.
     #[error("Contract not found with name {contract}")]
     UnknownContract {
         /// The name that was called.
@@ -59,7 +73,7 @@ pub enum CallError {
         contract: &'static str,
     },
     /// Too few arguments, or too many where exactly as many as parameters are wanted.
-    #[error("Incorrect number of params. Expected {expected}, received {actual}")]
+    #[error("incorrect number of params. Expected {expected}, received {actual}")]
     ArgumentCount {
         /// The function.
         function: &'static str,
@@ -69,7 +83,7 @@ pub enum CallError {
         actual: usize,
     },
     /// An argument is not what the function takes.
-    #[error("error managing parameter {parameter}: {source}")]
+    #[error("error managing parameter {parameter}. {source}")]
     InvalidArgument {
         /// The function.
         function: &'static str,
@@ -81,10 +95,21 @@ pub enum CallError {
 }
 
 /// A set of functions that clients call by name. Written with [`#[contract]`](macro@crate::contract); every contract is a
-/// [`Chaincode`].
+/// [`Chaincode`], and [`ContractChaincode`] makes one of several.
+///
+/// A call goes through [`before`](Self::before), then the function or else [`unknown`](Self::unknown), then
+/// [`after`](Self::after), all with one context; the first of them that fails ends it, and nothing is written.
 pub trait Contract: Send + Sync + 'static {
+    /// What the functions get besides their arguments; [`Stub`] if nothing of one's own is needed.
+    type Context: TransactionContext;
+
     /// The contract's name. Clients may put it before a function's name, with a colon between.
     fn name(&self) -> &'static str;
+
+    /// What its metadata say about it.
+    fn info(&self) -> Info {
+        Info::default()
+    }
 
     /// Its functions.
     fn functions(&self) -> &'static [Function];
@@ -95,7 +120,37 @@ pub trait Contract: Send + Sync + 'static {
         function: &'static Function,
         arguments: &[Vec<u8>],
         stub: &Stub,
+        context: &mut Self::Context,
     ) -> impl Future<Output = Response> + Send;
+
+    /// Runs before every function, also before one that is not there. An error is the answer to the call.
+    fn before(
+        &self,
+        _stub: &Stub,
+        _context: &mut Self::Context,
+    ) -> impl Future<Output = Result<(), Response>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Runs after a function that succeeded. An error takes the place of its answer.
+    fn after(
+        &self,
+        _stub: &Stub,
+        _context: &mut Self::Context,
+        _response: &Response,
+    ) -> impl Future<Output = Result<(), Response>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// Answers a call of a function that is not there; `None` refuses it.
+    fn unknown(
+        &self,
+        _stub: &Stub,
+        _context: &mut Self::Context,
+        _function: &str,
+    ) -> impl Future<Output = Option<Response>> + Send {
+        std::future::ready(None)
+    }
 
     /// Answers a call that never got to a function.
     fn refuse(&self, error: CallError) -> Response {
@@ -105,105 +160,6 @@ pub trait Contract: Send + Sync + 'static {
 
 impl<C: Contract> Chaincode for C {
     async fn invoke(&self, stub: &Stub) -> Response {
-        match route(self, stub.args()) {
-            Ok((function, arguments)) => self.call(function, arguments, stub).await,
-            Err(error) => self.refuse(error),
-        }
-    }
-}
-
-/// Finds the function that a call names.
-fn route<'a>(
-    contract: &impl Contract,
-    args: &'a [Vec<u8>],
-) -> Result<(&'static Function, &'a [Vec<u8>]), CallError> {
-    let (name, arguments) = args.split_first().ok_or(CallError::NoFunction)?;
-    let name = std::str::from_utf8(name).map_err(|_| CallError::FunctionNotUtf8)?;
-    let name = match name.rsplit_once(':') {
-        // As in Fabric's other contract APIs, nothing before the colon is the default contract.
-        Some((namespace, name)) if namespace.is_empty() || namespace == contract.name() => name,
-        Some((namespace, _)) => return Err(CallError::UnknownContract { contract: namespace.to_owned() }),
-        None => name,
-    };
-    if name.is_empty() {
-        return Err(CallError::NoFunction);
-    }
-    let function = contract.functions().iter().find(|function| same_name(function.name, name));
-    let function = function
-        .ok_or_else(|| CallError::UnknownFunction { function: name.to_owned(), contract: contract.name() })?;
-
-    let (expected, actual) = (function.parameters.len(), arguments.len());
-    if actual < expected || (function.exact && actual > expected) {
-        return Err(CallError::ArgumentCount { function: function.name, expected, actual });
-    }
-    Ok((function, arguments))
-}
-
-/// Whether two names are equal but for the case of an ASCII first letter.
-fn same_name(left: &str, right: &str) -> bool {
-    match (left.split_at_checked(1), right.split_at_checked(1)) {
-        (Some((left, left_rest)), Some((right, right_rest))) => {
-            left.eq_ignore_ascii_case(right) && left_rest == right_rest
-        }
-        _ => left == right,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Two;
-
-    impl Contract for Two {
-        fn name(&self) -> &'static str {
-            "two"
-        }
-
-        fn functions(&self) -> &'static [Function] {
-            const fn function(name: &'static str, exact: bool) -> Function {
-                Function { name, intent: Intent::Submit, parameters: &["id"], exact }
-            }
-            const { &[function("Read", false), function("Write", true)] }
-        }
-
-        async fn call(&self, function: &'static Function, _: &[Vec<u8>], _: &Stub) -> Response {
-            Response::success(function.name)
-        }
-    }
-
-    fn routed(args: &[&str]) -> Result<&'static str, CallError> {
-        let args: Vec<_> = args.iter().map(|argument| argument.as_bytes().to_vec()).collect();
-        route(&Two, &args).map(|(function, _)| function.name)
-    }
-
-    #[test]
-    fn functions_are_found_by_name() {
-        for name in ["Read", "read", "two:Read", "two:read", ":read"] {
-            assert_eq!(routed(&[name, "a"]), Ok("Read"), "{name}");
-        }
-        for name in ["READ", "Red", "éead"] {
-            let error = CallError::UnknownFunction { function: name.into(), contract: "two" };
-            assert_eq!(routed(&[name, "a"]), Err(error));
-        }
-        let contract = "two:three".to_owned();
-        assert_eq!(routed(&["two:three:Read", "a"]), Err(CallError::UnknownContract { contract }));
-    }
-
-    #[test]
-    fn a_call_without_a_function_says_so() {
-        for args in [&[][..], &[""], &["two:"]] {
-            assert_eq!(routed(args), Err(CallError::NoFunction));
-        }
-        assert_eq!(route(&Two, &[vec![0xff]]), Err(CallError::FunctionNotUtf8));
-    }
-
-    #[test]
-    fn arguments_are_counted() {
-        let count = |function, actual| Err(CallError::ArgumentCount { function, expected: 1, actual });
-        assert_eq!(routed(&["Read"]), count("Read", 0));
-        assert_eq!(routed(&["Read", "a", "b"]), Ok("Read"));
-        assert_eq!(routed(&["Write"]), count("Write", 0));
-        assert_eq!(routed(&["Write", "a", "b"]), count("Write", 2));
+        dispatch::invoke(&[self], 0, &Info::default(), stub).await
     }
 }

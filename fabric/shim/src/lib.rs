@@ -58,10 +58,10 @@
 //! arguments, arguments of the wrong type) are answered with the text of a [`CallError`], or by the contract's own error
 //! made from it. For full control implement [`Chaincode`].
 //!
-//! # Serving it
+//! # Running it
 //!
-//! Peers connect to the chaincode; any number of them at once. The address, the package id, keys and certificates come
-//! from the environment variables that Fabric's other chaincodes read, see [`Environment`].
+//! [`start`] is the whole of `main`: chaincode as a service, or one that a peer or an external builder starts, as the
+//! environment says. [`serve`] and [`dial`] are the two, for programs that do more.
 //!
 //! ```no_run
 //! # use hlf_shim::{Chaincode, Response, Stub};
@@ -69,18 +69,17 @@
 //! # impl Chaincode for Assets {
 //! #     async fn invoke(&self, _: &Stub) -> Response { Response::success([]) }
 //! # }
-//! use hlf_shim::{Environment, serve};
-//! use tokio::net::TcpListener;
-//!
 //! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let Environment { address, config } = Environment::read()?;
-//!     let listener = TcpListener::bind(address).await?;
-//!     let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-//!     serve(listener, config, Assets, shutdown).await?;
-//!     Ok(())
+//! async fn main() -> Result<(), hlf_shim::StartError> {
+//!     hlf_shim::start(Assets).await
 //! }
 //! ```
+//!
+//! # More
+//!
+//! Private data: [`Stub::private`]. Endorsement policies of single keys: [`KeyEndorsementPolicy`]. Who calls:
+//! [`Stub::client_identity`]. Several contracts, hooks, a context of one's own: [`ContractChaincode`],
+//! [`TransactionContext`]. Metadata with JSON schemas come from `org.hyperledger.fabric:GetMetadata`.
 //!
 //! # What holds
 //!
@@ -94,13 +93,23 @@
 pub use hlf_proto as proto;
 pub use hlf_proto::Timestamp;
 pub use hlf_proto::msp::SerializedIdentity;
-pub use hlf_shim_macros::{contract, transaction};
+pub use hlf_shim_macros::{
+    after_transaction, before_transaction, contract, transaction, unknown_transaction,
+};
+pub use schemars::{self, JsonSchema};
+
+/// What `#[contract]` expands to; not for other code.
+#[doc(hidden)]
+pub mod expansion {
+    pub use crate::contract::schema::{Described, Probe, Undescribed};
+}
 
 mod chaincode;
 mod composite_key;
 mod config;
 mod connection;
 mod contract;
+mod dial;
 mod error;
 mod handler;
 mod identity;
@@ -110,22 +119,26 @@ mod peer;
 mod proposal;
 mod response;
 mod server;
+mod start;
 mod stub;
 pub mod testing;
 
 pub use chaincode::Chaincode;
 pub use composite_key::{CompositeKey, KeyError};
-pub use config::{ConfigError, Environment, ServerConfig, TlsConfig};
+pub use config::{ConfigError, DialConfig, DialTls, Environment, ServerConfig, TlsConfig};
 pub use contract::{
-    Arguments, Bytes, CallError, Contract, FromArgument, Function, Intent, InvalidArgument, Outcome, Payload,
-    PayloadError,
+    Arguments, Bytes, CallError, Contact, Contract, ContractChaincode, ContractSetError, DateTime,
+    FromArgument, Function, Info, Intent, InvalidArgument, InvalidDateTime, License, Outcome, Payload,
+    PayloadError, Schemas, Signature, TransactionContext,
 };
+pub use dial::{DialError, dial};
 pub use error::LedgerError;
 pub use identity::{AttributeError, ClientIdentity, IdentityError, Role};
 pub use key_policy::{KeyEndorsementPolicy, KeyPolicyError, PolicyRole};
 pub use proposal::{Proposal, ProposalError};
 pub use response::Response;
 pub use server::{ServeError, serve};
+pub use start::{StartError, start};
 pub use stub::{
     EmptyEventName, KeyChange, KeyValue, Page, PrivateData, Query, QueryResult, Stub, UnknownLocalMsp,
 };

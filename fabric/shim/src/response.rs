@@ -66,6 +66,15 @@ impl Response {
         &self.payload
     }
 
+    /// `Ok` for a success, the answer itself for a failure.
+    ///
+    /// # Errors
+    ///
+    /// The answer, if it is a failure.
+    pub fn ok(self) -> Result<(), Self> {
+        if self.is_success() { Ok(()) } else { Err(self) }
+    }
+
     /// Whether endorsers endorse it.
     #[must_use]
     pub fn is_success(&self) -> bool {

@@ -22,16 +22,16 @@ use crate::connection::{Connection, Settings, Stop};
 use crate::handler::Limits;
 
 /// Both sides take messages up to 100 MiB, as Fabric does by default.
-const MESSAGE_BYTES: usize = 100 * 1024 * 1024;
+pub(crate) const MESSAGE_BYTES: usize = 100 * 1024 * 1024;
 /// Both intervals are those of Fabric's own chaincode servers.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer that has not shaken hands by then is not one.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages that wait for the peer to read; further ones hold the stream's transactions up.
-const OUTBOUND_MESSAGES: usize = 64;
+pub(crate) const OUTBOUND_MESSAGES: usize = 64;
 /// How long connections have to close once their streams have ended.
-const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
+pub(crate) const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a chaincode cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,8 @@ pub enum ServeError {
 }
 
 /// Serves a chaincode to every peer that connects, until `shutdown` resolves.
+///
+/// The server also answers `grpc.health.v1.Health` for `protos.Chaincode`: SERVING until `shutdown`.
 ///
 /// Then no connection and no transaction is taken any more; those that run have
 /// [`ServerConfig::drain_timeout`] to end, after which their streams are closed.
@@ -79,13 +81,18 @@ pub async fn serve<C: Chaincode>(
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
 
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<ChaincodeServer<Service<C>>>().await;
+
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let serving = server
         .add_service(service)
+        .add_service(health_service)
         .serve_with_incoming_shutdown(incoming, stop.drain.clone().cancelled_owned());
     let stopping = async {
         shutdown.await;
         tracing::info!("draining");
+        health.set_not_serving::<ChaincodeServer<Service<C>>>().await;
         stop.drain.cancel();
         tokio::time::sleep(config.drain_timeout).await;
         stop.now.cancel();
@@ -129,7 +136,8 @@ impl<C: Chaincode> ChaincodeService for Service<C> {
         let chaincode = Arc::clone(&self.chaincode);
         let (settings, stop) = (self.settings.clone(), self.stop.clone());
         tokio::spawn(async move {
-            Connection::run(chaincode, &settings, request.into_inner(), outbound, stop).await;
+            // How it ended is logged, and told to the peer.
+            let _ = Connection::run(chaincode, &settings, request.into_inner(), outbound, stop).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }

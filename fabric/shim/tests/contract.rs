@@ -172,15 +172,18 @@ async fn a_call_that_is_malformed_is_the_contracts_to_answer() {
         (Call::raw(vec![vec![0xff]]), "the function name is not UTF-8"),
         (Call::new("Nothing", [""; 0]), "Function Nothing not found in contract register"),
         (Call::new("other:Entry", ["a"]), "Contract not found with name other"),
-        (Call::new("Entry", [""; 0]), "Incorrect number of params. Expected 1, received 0"),
-        (Call::new("Entry", ["a", "b"]), "Incorrect number of params. Expected 1, received 2"),
-        (Call::new("Entry", [[0xff]]), "error managing parameter name: the argument is not UTF-8"),
+        (Call::new("Entry", [""; 0]), "incorrect number of params. Expected 1, received 0"),
+        (Call::new("Entry", ["a", "b"]), "incorrect number of params. Expected 1, received 2"),
+        (
+            Call::new("Entry", [[0xff]]),
+            "error managing parameter name. conversion error. the argument is not UTF-8",
+        ),
         (Call::new("Sum", ["1", "2"]), "Function Sum not found in contract register"),
     ] {
         assert_eq!(text(&mut ledger, call).await, Err(format!("R1 call: {answer}")));
     }
     let error = text(&mut ledger, Call::new("Add", ["1", "-2"])).await.unwrap_err();
-    assert!(error.starts_with("R1 call: error managing parameter right: "), "{error}");
+    assert!(error.starts_with("R1 call: error managing parameter right. conversion error. cannot convert passed value -2 to uint32"), "{error}");
     assert_eq!(text(&mut ledger, Call::new("register:add", ["1", "2"])).await, Ok("3".into()));
 }
 

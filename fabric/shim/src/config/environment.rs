@@ -91,7 +91,10 @@ impl Family {
     }
 }
 
-fn flag(variable: &impl Fn(&str) -> Option<String>, name: &'static str) -> Result<Option<bool>, ConfigError> {
+pub(super) fn flag(
+    variable: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+) -> Result<Option<bool>, ConfigError> {
     let Some(value) = variable(name) else { return Ok(None) };
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" => Ok(Some(true)),
@@ -100,7 +103,7 @@ fn flag(variable: &impl Fn(&str) -> Option<String>, name: &'static str) -> Resul
     }
 }
 
-fn file(
+pub(super) fn file(
     variable: &impl Fn(&str) -> Option<String>,
     name: &'static str,
 ) -> Result<Option<Vec<u8>>, ConfigError> {

@@ -1,7 +1,11 @@
 //! Arguments are bytes; functions take types.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
+use serde::de::{DeserializeOwned, Error, IntoDeserializer, Visitor};
 
 use super::{CallError, Function};
 
@@ -9,18 +13,19 @@ use super::{CallError, Function};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidArgument {
     /// It is not UTF-8.
-    #[error("the argument is not UTF-8")]
+    #[error("conversion error. the argument is not UTF-8")]
     NotUtf8,
     /// It is not of the parameter's type.
-    #[error("{0}")]
+    #[error("conversion error. {0}")]
     Value(String),
 }
 
 /// A type that functions take as an argument.
 ///
 /// Every type that serde can deserialise is one. What it is made of decides how the argument is read: text (`String`, a
-/// newtype around it, anything that deserialises from a string) as it stands, without quotes; everything else as JSON.
-/// An empty argument is `None` for an `Option`. [`Bytes`] takes the argument as it is.
+/// newtype around it, anything that deserialises from a string) as it stands, without quotes; numbers and truth values as
+/// Go's contract API reads them, but never from an empty argument; everything else as JSON. An empty argument is `None`
+/// for an `Option`. [`Bytes`] takes the argument as it is, [`DateTime`](super::DateTime) a time in RFC 3339.
 pub trait FromArgument: Sized {
     /// Reads an argument.
     ///
@@ -80,26 +85,63 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Deserialises from the text of an argument: strings from the text itself, everything else from JSON.
-struct Text<'a>(&'a str);
+impl JsonSchema for Bytes {
+    fn inline_schema() -> bool {
+        true
+    }
 
-impl<'a> Text<'a> {
-    fn json<T>(
-        self,
-        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'a>>) -> serde_json::Result<T>,
-    ) -> serde_json::Result<T> {
-        let mut json = serde_json::Deserializer::from_str(self.0);
-        let value = read(&mut json)?;
-        json.end()?;
-        Ok(value)
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        super::schema::text("byte")
     }
 }
 
-/// The method of JSON's deserialiser of the same name.
-macro_rules! json {
-    ($($method:ident)*) => {$(
+/// Deserialises from the text of an argument: strings, numbers and truth values from the text itself, everything else
+/// from JSON.
+struct Text<'a>(&'a str);
+
+impl<'a> Text<'a> {
+    /// Reads JSON; `expected` is what Go would call the type.
+    fn json<T>(
+        self,
+        expected: &str,
+        read: impl FnOnce(&mut serde_json::Deserializer<serde_json::de::StrRead<'a>>) -> serde_json::Result<T>,
+    ) -> serde_json::Result<T> {
+        let mut json = serde_json::Deserializer::from_str(self.0);
+        let value = read(&mut json).and_then(|value| json.end().map(|()| value));
+        value.map_err(|error| {
+            let text = self.0;
+            Error::custom(format_args!("value {text} was not passed in expected format {expected}: {error}"))
+        })
+    }
+
+    /// Reads a number.
+    fn number<T: FromStr>(&self, expected: &str) -> serde_json::Result<T> {
+        self.0.parse().map_err(|_| self.unconverted(expected))
+    }
+
+    fn unconverted(&self, expected: &str) -> serde_json::Error {
+        Error::custom(format_args!("cannot convert passed value {} to {expected}", self.0))
+    }
+}
+
+/// Methods that read a number: their names, their visitor's and what Go calls the type.
+macro_rules! numbers {
+    ($($method:ident $visit:ident $go:literal)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            self.json(|json| serde::Deserializer::$method(json, visitor))
+            visitor.$visit(self.number($go)?)
+        }
+    )*};
+}
+
+/// Methods that read JSON, and what Go calls the type.
+macro_rules! json {
+    ($($method:ident $expected:literal)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+            self.json($expected, |json| serde::Deserializer::$method(json, visitor))
         }
     )*};
 }
@@ -108,10 +150,33 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
     type Error = serde_json::Error;
 
     json! {
-        deserialize_any deserialize_bool deserialize_seq deserialize_map deserialize_ignored_any
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
+        deserialize_any "any" deserialize_seq "array" deserialize_map "map" deserialize_ignored_any "any"
+    }
+
+    numbers! {
+        deserialize_i8 visit_i8 "int8" deserialize_i16 visit_i16 "int16" deserialize_i32 visit_i32 "int32"
+        deserialize_i64 visit_i64 "int64" deserialize_i128 visit_i128 "int128"
+        deserialize_u8 visit_u8 "uint8" deserialize_u16 visit_u16 "uint16" deserialize_u32 visit_u32 "uint32"
+        deserialize_u64 visit_u64 "uint64" deserialize_u128 visit_u128 "uint128"
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let number: f32 = self.number("float32")?;
+        // What is no number would be no JSON as a result either.
+        if number.is_finite() { visitor.visit_f32(number) } else { Err(self.unconverted("float32")) }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        let number: f64 = self.number("float64")?;
+        if number.is_finite() { visitor.visit_f64(number) } else { Err(self.unconverted("float64")) }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self.0 {
+            "1" | "t" | "T" | "TRUE" | "true" | "True" => visitor.visit_bool(true),
+            "0" | "f" | "F" | "FALSE" | "false" | "False" => visitor.visit_bool(false),
+            _ => Err(self.unconverted("bool")),
+        }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
@@ -146,7 +211,7 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
         if self.0.is_empty() {
             return visitor.visit_unit();
         }
-        self.json(|json| serde::Deserializer::deserialize_unit(json, visitor))
+        self.json("null", |json| serde::Deserializer::deserialize_unit(json, visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -166,7 +231,7 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Self::Error> {
-        self.json(|json| serde::Deserializer::deserialize_tuple(json, len, visitor))
+        self.json("array", |json| serde::Deserializer::deserialize_tuple(json, len, visitor))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -175,7 +240,7 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        self.json(|json| serde::Deserializer::deserialize_tuple_struct(json, name, len, visitor))
+        self.json(name, |json| serde::Deserializer::deserialize_tuple_struct(json, name, len, visitor))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -184,7 +249,7 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        self.json(|json| serde::Deserializer::deserialize_struct(json, name, fields, visitor))
+        self.json(name, |json| serde::Deserializer::deserialize_struct(json, name, fields, visitor))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -195,7 +260,8 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
     ) -> Result<V::Value, Self::Error> {
         // A variant without data is its name; one with data is an object in JSON.
         if self.0.trim_start().starts_with('{') {
-            return self.json(|json| serde::Deserializer::deserialize_enum(json, name, variants, visitor));
+            return self
+                .json(name, |json| serde::Deserializer::deserialize_enum(json, name, variants, visitor));
         }
         let variant: StrDeserializer<'_, Self::Error> = self.0.into_deserializer();
         visitor.visit_enum(variant)
@@ -237,7 +303,8 @@ mod tests {
         assert_eq!(read("a \"quoted\\ text"), Ok(Id("a \"quoted\\ text".into())));
         assert_eq!(read("17"), Ok(17_u64));
         assert_eq!(read("-1.5"), Ok(-1.5_f64));
-        assert_eq!(read("true"), Ok(true));
+        assert_eq!((read("+5"), read("007")), (Ok(5_i32), Ok(7_u8)));
+        assert_eq!((read("true"), read("1"), read("F")), (Ok(true), Ok(true), Ok(false)));
         assert_eq!(read("x"), Ok('x'));
         assert_eq!(read(""), Ok(None::<u64>));
         assert_eq!(read("3"), Ok(Some(3_u64)));
@@ -255,7 +322,23 @@ mod tests {
         assert_eq!(String::from_argument(&[0xff]), Err(InvalidArgument::NotUtf8));
         assert!(read::<u64>("-1").is_err() && read::<u64>("1 2").is_err() && read::<u64>("").is_err());
         assert!(read::<u64>("\"1\"").is_err() && read::<bool>("yes").is_err());
+        for not_finite in ["NaN", "inf", "1e999"] {
+            assert!(read::<f64>(not_finite).is_err());
+        }
         assert!(read::<Colour>("Green").is_err() && read::<Asset>("{}").is_err());
+    }
+
+    #[test]
+    fn refusals_read_as_those_of_the_go_contract_api() {
+        let said = |refused: InvalidArgument| refused.to_string();
+        let text = said(read::<i64>("abc").unwrap_err());
+        assert_eq!(text, "conversion error. cannot convert passed value abc to int64");
+        let text = said(read::<bool>("yes").unwrap_err());
+        assert_eq!(text, "conversion error. cannot convert passed value yes to bool");
+        let text = said(read::<Asset>("{}").unwrap_err());
+        assert!(text.starts_with(
+            "conversion error. value {} was not passed in expected format Asset: missing field"
+        ));
     }
 
     proptest! {

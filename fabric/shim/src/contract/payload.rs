@@ -44,23 +44,37 @@ impl Payload for Bytes {
 }
 
 /// How a function ends: with a result, or with an error whose text the client gets with status 500 and after which
-/// nothing is written.
+/// nothing is written; or with a [`Response`] of its own wording.
 #[diagnostic::on_unimplemented(
     message = "a transaction returns a `Result` of something to serialise and an error to display",
     label = "this is what the transaction returns"
 )]
 pub trait Outcome {
+    /// The result of a success.
+    type Value;
+
     /// The answer.
     fn into_response(self) -> Response;
 }
 
 impl<T: Payload, E: Display> Outcome for Result<T, E> {
+    type Value = T;
+
     fn into_response(self) -> Response {
         match self.map(Payload::into_payload) {
             Ok(Ok(payload)) => Response::success(payload),
             Ok(Err(error)) => Response::error(error.to_string()),
             Err(error) => Response::error(error.to_string()),
         }
+    }
+}
+
+/// A function may word its answer itself, with a status of its own.
+impl Outcome for Response {
+    type Value = ();
+
+    fn into_response(self) -> Response {
+        self
     }
 }
 

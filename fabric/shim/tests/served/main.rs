@@ -39,6 +39,23 @@ async fn a_peer_registers_the_chaincode_and_calls_it() {
 }
 
 #[tokio::test]
+async fn health_is_told() {
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    let server = TestServer::start().await;
+    let identity = Some(server.credentials.client_identity());
+    let channel = peer::channel(server.address, &server.credentials, identity).await.unwrap();
+    for service in ["", "protos.Chaincode"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let reply = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
+        assert_eq!(reply.status(), ServingStatus::Serving);
+    }
+    drop(channel);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_client_certificate_nobody_gets_in() {
     let server = TestServer::start().await;
     let stranger = Credentials::new();
@@ -138,6 +155,27 @@ async fn a_chaincode_calls_another_one() {
 }
 
 #[tokio::test]
+async fn a_thousand_transactions_are_in_flight() {
+    const TRANSACTIONS: usize = 1000;
+    let server = TestServer::start_with(|config| config.max_transactions = TRANSACTIONS).await;
+    let mut peer = server.connect().await;
+    let mut requests = Vec::new();
+    for number in 0..TRANSACTIONS {
+        peer.call(&format!("t{number}"), &["get", "k"]).await;
+        requests.push(peer.next().await);
+    }
+    // All have begun, none has ended, and they are answered in another order than they came.
+    assert!(requests.iter().all(|request| request.r#type() == Type::GetState));
+    let mut state = BTreeMap::from([("k".to_owned(), b"v".to_vec())]);
+    for request in requests.into_iter().rev() {
+        peer.reply(&mut state, request).await;
+    }
+    let answers = peer.answers(&mut state, TRANSACTIONS).await;
+    assert!(answers.len() == TRANSACTIONS && answers.values().all(|answer| *answer == (200, "v".into())));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_panic_is_the_failure_of_one_transaction() {
     let server = TestServer::start().await;
     let mut peer = server.connect().await;
@@ -203,7 +241,7 @@ async fn garbage_ends_its_own_stream_only() {
 async fn large_values_pass_both_ways() {
     let server = TestServer::start().await;
     let mut peer = server.connect().await;
-    let large = "x".repeat(20 * 1024 * 1024);
+    let large = "x".repeat(90 * 1024 * 1024);
     let mut state = BTreeMap::from([("k".to_owned(), large.clone().into_bytes())]);
     peer.call("t1", &["get", "k"]).await;
     assert!(peer.answers(&mut state, 1).await["t1"] == (200, large));

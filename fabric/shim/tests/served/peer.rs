@@ -202,7 +202,7 @@ fn nested(spec: ChaincodeSpec) -> Vec<u8> {
         .encode_to_vec()
 }
 
-async fn channel(
+pub(crate) async fn channel(
     address: SocketAddr,
     credentials: &Credentials,
     identity: Option<Identity>,

@@ -1,0 +1,21 @@
+//! The chaincode of Fabric's sample *asset-transfer-private-data*: same functions, transient data, JSON and errors.
+
+mod client;
+mod contract;
+mod error;
+mod model;
+
+use hlf_shim::{StartError, start};
+use tracing_subscriber::EnvFilter;
+
+use crate::contract::PrivateAssets;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    start(PrivateAssets).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+//! The chaincode of Fabric's sample *asset-transfer-events*: same functions, arguments, JSON, events and errors.
+
+mod contract;
+
+use hlf_shim::{StartError, start};
+use tracing_subscriber::EnvFilter;
+
+use crate::contract::AssetTransfer;
+
+#[tokio::main]
+async fn main() -> Result<(), StartError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    start(AssetTransfer).await
+}
+
+#[cfg(test)]
+mod tests;
