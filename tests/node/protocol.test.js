@@ -130,6 +130,38 @@ test('events arrive, and replays start where they are told', async () => {
   }
 });
 
+test('blocks are delivered whole, without their data, and with private data', async () => {
+  const commit = await contracts[0].submitAsync('putPrivate', {
+    arguments: ['secret', 'delivered'],
+    transientData: { value: Buffer.from('hidden') },
+    endorsingOrganizations: ['BankMSP', 'VendorMSP'],
+  });
+  const { blockNumber } = await commit.getStatus();
+  const first = async (index, kind) => {
+    const blocks = await peers[index].network[kind]({ startBlock: blockNumber });
+    try {
+      for await (const block of blocks) return block;
+    } finally {
+      blocks.close();
+    }
+    throw new Error('no block');
+  };
+  const block = await first(0, 'getBlockEvents');
+  assert.equal(BigInt(block.getHeader().getNumber()), blockNumber);
+  const filtered = await first(1, 'getFilteredBlockEvents');
+  assert.equal(BigInt(filtered.getNumber()), blockNumber);
+  const transactions = filtered.getFilteredTransactionsList();
+  assert.ok(transactions.some((transaction) => transaction.getTxid() === commit.getTransactionId()));
+  const hidden = (found) => Buffer.from(found.serializeBinary()).includes('hidden');
+  assert.ok(hidden(await first(2, 'getBlockAndPrivateDataEvents')), 'a member');
+  assert.ok(!hidden(await first(1, 'getBlockAndPrivateDataEvents')), 'no member');
+  await contracts[0].submit('purgePrivate', {
+    arguments: ['secret', 'delivered'],
+    endorsingOrganizations: ['BankMSP', 'VendorMSP'],
+  });
+  assert.ok(!hidden(await first(2, 'getBlockAndPrivateDataEvents')), 'purged');
+});
+
 test('what a chaincode throws is what the client reads', async () => {
   assert.equal(await refusal(contracts[0].submitTransaction('fail', 'no')), 'chaincode response 500, no');
   assert.equal(await refusal(contracts[0].evaluateTransaction('fail', 'no')), 'chaincode response 500, no');

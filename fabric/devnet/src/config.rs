@@ -192,6 +192,9 @@ pub enum ConfigError {
     /// Collections of a chaincode that is not there.
     #[error("there is no chaincode {0} to have collections")]
     NoChaincode(String),
+    /// The majority of the organisations is no policy.
+    #[error("the organisations have no majority")]
+    Majority(#[source] PolicyError),
     /// A block without room.
     #[error("block_size must be at least 1")]
     BlockSize,
@@ -345,7 +348,7 @@ impl Config {
             }
         }
         let (version, init_required) = (chaincode.version.clone(), chaincode.init_required);
-        Ok(Definition { version, policy, init_required, collections })
+        Ok(Definition { version, sequence: 1, policy, init_required, collections, terms: None })
     }
 
     fn check(&self) -> Result<(), ConfigError> {

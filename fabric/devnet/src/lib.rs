@@ -30,4 +30,5 @@ pub mod network;
 mod order;
 mod peer;
 pub mod profile;
+mod services;
 pub mod store;

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use hlf_proto::gateway::gateway_server::GatewayServer;
+use hlf_proto::orderer::atomic_broadcast_server::AtomicBroadcastServer;
+use hlf_proto::protos::deliver_server::DeliverServer;
+use hlf_proto::protos::endorser_server::EndorserServer;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -14,10 +17,11 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 
 use crate::chaincode::calls::Features;
-use crate::chaincode::process::{MAX_MESSAGE, Process, Target, TargetTls};
+use crate::chaincode::process::{MAX_MESSAGE, Pem, Process, Target, TargetTls};
 use crate::config::{Config, ConfigError, Organization, StateDatabase};
 use crate::core::cutter::Limits;
 use crate::core::definition::Definitions;
+use crate::core::policy::Policy;
 use crate::gateway::GatewayService;
 use crate::identity::generate::{self, GenerateError, PEER_HOST};
 use crate::identity::layout::OrganisationFiles;
@@ -27,7 +31,10 @@ use crate::order::commit::{self, CommitError};
 use crate::order::orderer::Orderer;
 use crate::peer::channel::Channel;
 use crate::peer::endorser::Endorser;
+use crate::peer::packages::Packages;
+use crate::peer::system;
 use crate::profile::{self, ProfileError};
+use crate::services::PeerService;
 use crate::store::{Store, StoreError};
 
 pub use crate::peer::channel::Clock;
@@ -168,7 +175,13 @@ impl Devnet {
                     orderer: orderer.clone(),
                     shutdown: shutdown.clone(),
                 };
-                serve(server, listener, service, shutdown.clone())
+                let peer = PeerService {
+                    endorser: Arc::clone(local),
+                    channel: Arc::clone(&channel),
+                    orderer: orderer.clone(),
+                    shutdown: shutdown.clone(),
+                };
+                serve(server, listener, service, peer)
             })
             .collect();
         let stop = shutdown.clone().drop_guard();
@@ -234,10 +247,17 @@ fn make_channel(
         msps.add(msp_id, &OrganisationFiles::new(organizations, domain).ca())?;
     }
     let mut definitions = Definitions::new(config.msp_ids());
+    let majority = Policy::read("MAJORITY Endorsement", &config.msp_ids()).map_err(ConfigError::Majority)?;
+    for (name, definition) in system::definitions(&majority) {
+        definitions.define(name, definition);
+    }
     for chaincode in &config.chaincodes {
         definitions.define(chaincode.name.clone(), config.definition(chaincode)?);
     }
-    Ok(Channel::new(config.channel.clone(), msps, definitions, config.time_window, clock, store)?)
+    let name = config.channel.clone();
+    let channel = Channel::new(name, msps, definitions, config.time_window, clock, store)?;
+    channel.define_committed(&config.msp_ids())?;
+    Ok(channel)
 }
 
 fn make_endorsers(
@@ -247,6 +267,8 @@ fn make_endorsers(
     shutdown: &CancellationToken,
 ) -> Result<Arc<Vec<Arc<Endorser>>>, NetworkError> {
     let organizations = folder.join("organizations");
+    let features =
+        Features { batches: config.batches, rich_queries: config.state_database == StateDatabase::CouchDb };
     let mut endorsers = Vec::new();
     for Organization { msp_id, domain, gateway, .. } in &config.organizations {
         let files = OrganisationFiles::new(&organizations, domain);
@@ -256,9 +278,11 @@ fn make_endorsers(
             for process in chaincode.processes.iter().filter(|process| process.msp_id == *msp_id) {
                 let tls = process.tls.as_ref().map(|tls| TargetTls {
                     server_name: tls.server_name.clone(),
-                    ca: folder.join(&tls.ca),
-                    certificate: files.host_tls_certificate(PEER_HOST),
-                    key: files.host_tls_key(PEER_HOST),
+                    ca: Pem::File(folder.join(&tls.ca)),
+                    identity: Some((
+                        Pem::File(files.host_tls_certificate(PEER_HOST)),
+                        Pem::File(files.host_tls_key(PEER_HOST)),
+                    )),
                 });
                 let target = Target {
                     chaincode: chaincode.name.clone(),
@@ -266,12 +290,9 @@ fn make_endorsers(
                     package_id: process.package_id.clone(),
                     tls,
                     execute_timeout: config.execute_timeout,
-                    features: Features {
-                        batches: config.batches,
-                        rich_queries: config.state_database == StateDatabase::CouchDb,
-                    },
+                    features,
                 };
-                processes.insert(chaincode.name.clone(), Process::new(target, shutdown.clone()));
+                processes.insert(chaincode.name.clone(), Arc::new(Process::new(target, shutdown.clone())));
             }
         }
         endorsers.push(Arc::new(Endorser {
@@ -279,6 +300,13 @@ fn make_endorsers(
             address: gateway.clone(),
             signer,
             processes,
+            packages: Packages::open(
+                folder.join("packages").join(msp_id),
+                config.execute_timeout,
+                features,
+                shutdown.clone(),
+            ),
+            msp_ids: config.msp_ids(),
             channel: Arc::clone(channel),
         }));
     }
@@ -298,14 +326,24 @@ fn server(files: &OrganisationFiles) -> Result<Server, NetworkError> {
 fn serve(
     mut server: Server,
     listener: TcpListener,
-    service: GatewayService,
-    shutdown: CancellationToken,
+    gateway: GatewayService,
+    peer: PeerService,
 ) -> JoinHandle<Result<(), tonic::transport::Error>> {
-    let service = GatewayServer::new(service)
+    let shutdown = peer.shutdown.clone();
+    let gateway = GatewayServer::new(gateway)
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let endorser = EndorserServer::new(peer.clone())
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE);
+    let deliver = DeliverServer::new(peer.clone()).max_encoding_message_size(MAX_MESSAGE);
+    let orderer = AtomicBroadcastServer::new(peer)
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     tokio::spawn(async move {
-        server.add_service(service).serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
+        let services =
+            server.add_service(gateway).add_service(endorser).add_service(deliver).add_service(orderer);
+        services.serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
     })
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 use thiserror::Error;
 
 use crate::config::{Config, Organization};
@@ -89,9 +90,42 @@ pub fn write(config: &Config, folder: &Path) -> Result<(), ProfileError> {
             .map(|organization| describe(config, organization))
             .collect(),
     };
+    for organization in &config.organizations {
+        write_connection(config, organization, folder)?;
+    }
     let text = format!("# Written by hlf-devnet at every start.\n{}", toml::to_string(&profile)?);
     let path = folder.join(FILE);
     std::fs::write(&path, text).map_err(|source| ProfileError::Write { path, source })
+}
+
+/// Writes an organisation's connection profile, in the form that Fabric's older client libraries and tools read, beside
+/// its identities: `connection-bank.json`.
+fn write_connection(config: &Config, organization: &Organization, folder: &Path) -> Result<(), ProfileError> {
+    let files = OrganisationFiles::new(&folder.join("organizations"), &organization.domain);
+    let name = organization.name.to_ascii_lowercase();
+    let path = files.folder().join(format!("connection-{name}.json"));
+    let failed = |source| ProfileError::Write { path: path.clone(), source };
+    let authority = std::fs::read_to_string(files.tls_ca()).map_err(failed)?;
+    let peer = files.host(PEER_HOST);
+    let profile = json!({
+        "name": format!("{}-{name}", config.channel),
+        "version": "1.0.0",
+        "client": {
+            "organization": organization.name,
+            "connection": { "timeout": { "peer": { "endorser": "300" } } },
+        },
+        "organizations": {
+            &organization.name: { "mspid": organization.msp_id, "peers": [peer], "certificateAuthorities": [] },
+        },
+        "peers": {
+            &peer: {
+                "url": format!("grpcs://{}", organization.gateway),
+                "tlsCACerts": { "pem": authority },
+                "grpcOptions": { "ssl-target-name-override": peer, "hostnameOverride": peer },
+            },
+        },
+    });
+    std::fs::write(&path, format!("{profile:#}\n")).map_err(failed)
 }
 
 fn describe<'a>(config: &'a Config, organization: &'a Organization) -> ProfileOrganization<'a> {

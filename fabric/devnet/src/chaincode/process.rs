@@ -1,7 +1,7 @@
 //! One organisation's chaincode process: dialled at the first call, dialled again after its stream has ended.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,17 +49,45 @@ pub(crate) struct Target {
     pub(crate) features: Features,
 }
 
-/// The files for TLS to a chaincode process.
+/// What TLS to a chaincode process needs.
 #[derive(Debug, Clone)]
 pub(crate) struct TargetTls {
     /// Name in the process's certificate.
     pub(crate) server_name: String,
     /// Authority of the process's certificate.
-    pub(crate) ca: PathBuf,
-    /// Our client certificate.
-    pub(crate) certificate: PathBuf,
-    /// Its key.
-    pub(crate) key: PathBuf,
+    pub(crate) ca: Pem,
+    /// Our client certificate and its key, if the process wants to see one.
+    pub(crate) identity: Option<(Pem, Pem)>,
+}
+
+/// A PEM text, or the file that holds it.
+#[derive(Clone)]
+pub(crate) enum Pem {
+    /// Read when the process is dialled.
+    File(PathBuf),
+    /// The text itself.
+    Text(Vec<u8>),
+}
+
+/// The text may be a key.
+impl fmt::Debug for Pem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => formatter.debug_tuple("File").field(path).finish(),
+            Self::Text(_) => formatter.write_str("Text(..)"),
+        }
+    }
+}
+
+impl Pem {
+    fn read(&self) -> Result<Vec<u8>, LaunchError> {
+        match self {
+            Self::File(path) => {
+                std::fs::read(path).map_err(|source| LaunchError::File { path: path.clone(), source })
+            }
+            Self::Text(text) => Ok(text.clone()),
+        }
+    }
 }
 
 /// Why a chaincode process cannot be reached.
@@ -224,18 +252,16 @@ impl Process {
             .keep_alive_while_idle(true)
             .tcp_nodelay(true);
         if let Some(tls) = &self.target.tls {
-            let config = ClientTlsConfig::new()
+            let mut config = ClientTlsConfig::new()
                 .domain_name(&tls.server_name)
-                .ca_certificate(Certificate::from_pem(read(&tls.ca)?))
-                .identity(Identity::from_pem(read(&tls.certificate)?, read(&tls.key)?));
+                .ca_certificate(Certificate::from_pem(tls.ca.read()?));
+            if let Some((certificate, key)) = &tls.identity {
+                config = config.identity(Identity::from_pem(certificate.read()?, key.read()?));
+            }
             endpoint = endpoint.tls_config(config).map_err(unusable)?;
         }
         Ok(endpoint)
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, LaunchError> {
-    std::fs::read(path).map_err(|source| LaunchError::File { path: path.to_owned(), source })
 }
 
 /// A stream to a chaincode process that has registered.

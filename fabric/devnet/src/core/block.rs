@@ -4,7 +4,10 @@ use hlf_proto::common::{
     Block, BlockData, BlockHeader, BlockMetadata, BlockMetadataIndex, ChannelHeader, Envelope, Header,
     HeaderType, Payload, SignatureHeader,
 };
-use hlf_proto::protos::TxValidationCode;
+use hlf_proto::protos::{
+    ChaincodeAction, ChaincodeActionPayload, ChaincodeEvent, ProposalResponsePayload, Transaction,
+    TxValidationCode,
+};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -71,6 +74,27 @@ pub fn codes(block: &Block) -> &[u8] {
         .as_ref()
         .and_then(|metadata| metadata.metadata.get(BlockMetadataIndex::TransactionsFilter as usize))
         .map_or(&[], Vec::as_slice)
+}
+
+/// The event of an encoded transaction, if it has one.
+#[must_use]
+pub fn event_of(envelope: &[u8]) -> Option<ChaincodeEvent> {
+    let envelope = Envelope::decode(envelope).ok()?;
+    let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
+    let transaction = Transaction::decode(payload.data.as_slice()).ok()?;
+    let action =
+        ChaincodeActionPayload::decode(transaction.actions.first()?.payload.as_slice()).ok()?.action?;
+    let response = ProposalResponsePayload::decode(action.proposal_response_payload.as_slice()).ok()?;
+    let action = ChaincodeAction::decode(response.extension.as_slice()).ok()?;
+    (!action.events.is_empty()).then(|| ChaincodeEvent::decode(action.events.as_slice()).ok())?
+}
+
+/// The transaction id in an encoded envelope.
+#[must_use]
+pub fn transaction_id(envelope: &[u8]) -> Option<String> {
+    let envelope = Envelope::decode(envelope).ok()?;
+    let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
+    Some(ChannelHeader::decode(payload.header?.channel_header.as_slice()).ok()?.tx_id)
 }
 
 /// A validation code as the byte in a block's metadata.

@@ -13,12 +13,16 @@ const IMPLICIT: &str = "_implicit_org_";
 pub struct Definition {
     /// Its version, part of every endorsement.
     pub version: String,
+    /// How often it has been defined; 1 for a definition of the configuration file.
+    pub sequence: i64,
     /// Who must endorse.
     pub policy: Policy,
     /// True if its first transaction must be an initialisation.
     pub init_required: bool,
     /// Its private collections by name.
     pub collections: BTreeMap<String, Collection>,
+    /// What the organisations have agreed on, encoded; `None` for a definition of the configuration file.
+    pub terms: Option<Vec<u8>>,
 }
 
 /// A private collection of a chaincode.
@@ -75,6 +79,12 @@ impl Definitions {
     /// Adds a chaincode, or replaces its definition.
     pub fn define(&mut self, name: String, definition: Definition) {
         self.by_name.insert(name, Arc::new(definition));
+    }
+
+    /// MSP ids of the channel's organisations, in ascending order.
+    #[must_use]
+    pub fn organisations(&self) -> Vec<String> {
+        self.organisations.iter().cloned().collect()
     }
 
     /// A chaincode's definition.

@@ -113,12 +113,14 @@ impl Default for Chain {
         let mut definitions = Definitions::new(["A", "B", "C"].map(str::to_owned));
         let definition = Definition {
             version: "1".into(),
+            sequence: 1,
             policy: policy("AND('A.peer', 'B.peer')"),
             init_required: false,
             collections: BTreeMap::from([
                 ("ab".to_owned(), collection("OR('A.member', 'B.member')")),
                 ("bc".to_owned(), collection("OR('B.member', 'C.member')")),
             ]),
+            terms: None,
         };
         definitions.define(NAMESPACE.into(), definition);
         Self { ledger: MemoryLedger::default(), height: 0, definitions, private: RefCell::default() }

@@ -26,6 +26,7 @@ pub struct Updates {
     namespaces: BTreeMap<String, BTreeMap<String, Update>>,
     changes: Vec<Change>,
     private: Vec<PrivateSet>,
+    purges: Vec<Purge>,
     expiries: Vec<Expiry>,
 }
 
@@ -53,6 +54,17 @@ pub struct PrivateSet {
     pub collection: String,
     /// The writes.
     pub set: hlf_proto::kvrwset::KvrwSet,
+}
+
+/// A private key whose past values are to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// The chaincode.
+    pub chaincode: String,
+    /// The collection.
+    pub collection: String,
+    /// SHA-256 of the key.
+    pub key_hash: Vec<u8>,
 }
 
 /// A private value that disappears with a later block, unless it has been written again by then.
@@ -83,6 +95,15 @@ impl Updates {
             for ((name, key), operation) in namespace.operations() {
                 if let Some(update) = self.merge(&name, &key, operation, version, snapshot)? {
                     self.insert(name, key, update);
+                }
+            }
+            for collection in &namespace.collections {
+                for write in collection.set.hashed_writes.iter().filter(|write| write.is_purge) {
+                    self.purges.push(Purge {
+                        chaincode: namespace.name.clone(),
+                        collection: collection.name.clone(),
+                        key_hash: write.key_hash.clone(),
+                    });
                 }
             }
             for write in &namespace.set.writes {
@@ -186,6 +207,12 @@ impl Updates {
     #[must_use]
     pub fn private(&self) -> &[PrivateSet] {
         &self.private
+    }
+
+    /// What is to be forgotten.
+    #[must_use]
+    pub fn purges(&self) -> &[Purge] {
+        &self.purges
     }
 
     /// What disappears later.

@@ -3,20 +3,17 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
-use hlf_proto::common::{Block, Envelope, Payload};
+use hlf_proto::common::Block;
 use hlf_proto::gateway::{ChaincodeEventsRequest, ChaincodeEventsResponse, SignedChaincodeEventsRequest};
 use hlf_proto::orderer::seek_position::Type as Seek;
-use hlf_proto::protos::{
-    ChaincodeAction, ChaincodeActionPayload, ChaincodeEvent, ProposalResponsePayload, Transaction,
-    TxValidationCode,
-};
+use hlf_proto::protos::{ChaincodeEvent, TxValidationCode};
 use prost::Message;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{EventStream, GatewayService, stopping};
-use crate::core::block::{code_byte, codes};
+use crate::core::block::{code_byte, codes, event_of};
 use crate::peer::access::Access;
 use crate::peer::channel::Channel;
 use crate::store::StoreError;
@@ -155,17 +152,6 @@ fn events_of(block: &Block) -> Vec<ChaincodeEvent> {
     let valid = |code: &&u8| **code == code_byte(TxValidationCode::Valid);
     let transactions = envelopes.zip(codes(block)).filter(|(_, code)| valid(code));
     transactions.filter_map(|(envelope, _)| event_of(envelope)).collect()
-}
-
-fn event_of(envelope: &[u8]) -> Option<ChaincodeEvent> {
-    let envelope = Envelope::decode(envelope).ok()?;
-    let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
-    let transaction = Transaction::decode(payload.data.as_slice()).ok()?;
-    let action =
-        ChaincodeActionPayload::decode(transaction.actions.first()?.payload.as_slice()).ok()?.action?;
-    let response = ProposalResponsePayload::decode(action.proposal_response_payload.as_slice()).ok()?;
-    let action = ChaincodeAction::decode(response.extension.as_slice()).ok()?;
-    (!action.events.is_empty()).then(|| ChaincodeEvent::decode(action.events.as_slice()).ok())?
 }
 
 #[cfg(test)]

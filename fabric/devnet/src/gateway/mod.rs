@@ -50,7 +50,7 @@ impl GatewayService {
         let mut found: Vec<_> = self
             .endorsers
             .iter()
-            .filter(|endorser| endorser.channel.name == channel && endorser.processes.contains_key(chaincode))
+            .filter(|endorser| endorser.channel.name == channel && endorser.has(chaincode))
             .collect();
         found.sort_by_key(|endorser| endorser.msp_id != self.local.msp_id);
         found

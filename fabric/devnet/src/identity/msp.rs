@@ -1,12 +1,13 @@
 //! Membership: which organisation an identity belongs to, in which role, and what it signed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use hlf_proto::msp::SerializedIdentity;
 use prost::Message;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::certificate::{CertificateError, ParsedCertificate};
@@ -15,6 +16,9 @@ use crate::core::policy::{Principal, Role};
 
 /// Most identities that are remembered as checked.
 const CACHE: usize = 4096;
+
+/// Most signatures of one identity that are remembered as good.
+const SIGNATURES: usize = 8192;
 
 /// Why an organisation's certificate authority cannot be loaded.
 #[derive(Debug, Error)]
@@ -81,6 +85,8 @@ pub enum SignatureError {
 pub struct Identity {
     principal: Principal,
     certificate: ParsedCertificate,
+    /// What has been verified. All organisations are in one process, and each looks at the same signatures.
+    good: Mutex<HashSet<[u8; 32]>>,
 }
 
 impl Identity {
@@ -101,11 +107,34 @@ impl Identity {
     /// # Errors
     /// When the signature is malformed, has a high s, or does not verify.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+        let mark = mark(message, signature);
+        if self.good().contains(&mark) {
+            return Ok(());
+        }
         let parsed = EcdsaSignature::from_der(signature).ok_or(SignatureError::Malformed)?;
         if !parsed.is_low_s() {
             return Err(SignatureError::HighS);
         }
-        self.certificate.key.verify_sig(message, signature).map_err(|_| SignatureError::Wrong)
+        self.certificate.key.verify_sig(message, signature).map_err(|_| SignatureError::Wrong)?;
+        self.remember(mark);
+        Ok(())
+    }
+
+    /// Takes a signature for good that this process has just made with the identity's key.
+    pub(crate) fn signed_here(&self, message: &[u8], signature: &[u8]) {
+        self.remember(mark(message, signature));
+    }
+
+    fn remember(&self, mark: [u8; 32]) {
+        let mut good = self.good();
+        if good.len() >= SIGNATURES {
+            good.clear();
+        }
+        good.insert(mark);
+    }
+
+    fn good(&self) -> std::sync::MutexGuard<'_, HashSet<[u8; 32]>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,7 +185,9 @@ impl MspManager {
         let certificate = ParsedCertificate::from_pem(&id_bytes).map_err(IdentityError::Unreadable)?;
         certificate.check_issuer(authority).map_err(IdentityError::Invalid)?;
         match role(&certificate.units) {
-            Some(role) => Ok(Identity { principal: Principal { msp_id, role }, certificate }),
+            Some(role) => {
+                Ok(Identity { principal: Principal { msp_id, role }, certificate, good: Mutex::default() })
+            }
             None => Err(IdentityError::NoRole { msp_id }),
         }
     }
@@ -164,6 +195,15 @@ impl MspManager {
     fn cache(&self) -> std::sync::MutexGuard<'_, HashMap<Vec<u8>, Arc<Identity>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Stands for a message with its signature: SHA-256 over the signature's length, the signature, the message.
+fn mark(message: &[u8], signature: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(signature.len().to_be_bytes());
+    hash.update(signature);
+    hash.update(message);
+    hash.finalize().into()
 }
 
 /// The role that exactly one of the units gives.

@@ -10,6 +10,7 @@ use crate::core::block;
 use crate::core::snapshot::SnapshotError;
 use crate::core::validation::{self, Candidate, Validated, validate};
 use crate::peer::channel::Channel;
+use crate::peer::system::LIFECYCLE;
 use crate::store::{CommittedTransaction, StoreError};
 
 /// Why a block cannot be committed. The network stops then.
@@ -26,7 +27,10 @@ pub enum CommitError {
     Panicked,
 }
 
-/// Commits batch after batch until they end.
+/// A batch that has been looked at.
+type Looked = (Vec<Vec<u8>>, Vec<Examined>);
+
+/// Commits batch after batch until they end. While one is written to the disk, the next is examined.
 ///
 /// # Errors
 /// When a block cannot be committed.
@@ -34,18 +38,25 @@ pub(crate) async fn run(
     channel: Arc<Channel>,
     mut batches: mpsc::Receiver<Vec<Vec<u8>>>,
 ) -> Result<(), CommitError> {
-    while let Some(batch) = batches.recv().await {
-        let examined = examine_all(&channel, &batch).await?;
-        // No simulation runs while the ledger changes, and none sees half of a block.
-        let no_simulation = channel.commit_lock.write().await;
+    let (looked, mut ready) = mpsc::channel::<Result<Looked, CommitError>>(1);
+    let examiner = Arc::clone(&channel);
+    let examining = tokio::spawn(async move {
+        while let Some(batch) = batches.recv().await {
+            let examined = examine_all(&examiner, &batch).await.map(|examined| (batch, examined));
+            if looked.send(examined).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Some(looked) = ready.recv().await {
+        let (batch, examined) = looked?;
         let committer = Arc::clone(&channel);
         let committed = tokio::task::spawn_blocking(move || commit(&committer, batch, examined));
         let (number, transactions) = committed.await.map_err(|_| CommitError::Panicked)??;
-        drop(no_simulation);
         tracing::debug!(number, transactions = transactions.len(), "block committed");
         channel.announce(number, &transactions);
     }
-    Ok(())
+    examining.await.map_err(|_| CommitError::Panicked)
 }
 
 /// Checks signatures on as many threads as there are processors; this is what costs time.
@@ -87,6 +98,10 @@ fn commit(
     }
     let block = block::assemble(number, previous_hash.unwrap_or_default(), batch, &codes);
     channel.store.commit(&block, &transactions, &updates)?;
+    for (namespace, key, update) in updates.iter().filter(|(namespace, ..)| *namespace == LIFECYCLE) {
+        tracing::info!(namespace, key, "chaincode defined");
+        channel.define(key, update.value.as_deref().unwrap_or_default(), &channel.msp_ids());
+    }
     channel.transient.forget(transactions.iter().map(|transaction| transaction.tx_id.as_str()), number);
     Ok((number, transactions))
 }

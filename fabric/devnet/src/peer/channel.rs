@@ -2,14 +2,18 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{RwLock, oneshot, watch};
+use prost::Message as _;
+use tokio::sync::{oneshot, watch};
 
+use super::system::LIFECYCLE;
+use super::system::agreement::{self, Terms};
 use super::transient::Transient;
 use crate::core::definition::Definitions;
-use crate::core::snapshot::Outcome;
+use crate::core::snapshot::{Outcome, Snapshot as _};
 use crate::identity::msp::MspManager;
 use crate::store::{CommittedTransaction, Store, StoreError};
 
@@ -30,8 +34,6 @@ pub(crate) struct Channel {
     pub(crate) clock: Clock,
     /// The ledger.
     pub(crate) store: Store,
-    /// Held for reading by every simulation, and for writing by a commit, as Fabric's commit lock is.
-    pub(crate) commit_lock: RwLock<()>,
     /// Number of committed blocks.
     pub(crate) height: watch::Sender<u64>,
     definitions: Mutex<Arc<Definitions>>,
@@ -65,16 +67,48 @@ impl Channel {
             time_window,
             clock,
             store,
-            commit_lock: RwLock::new(()),
             height,
             definitions: Mutex::new(Arc::new(definitions)),
             waiting: Mutex::default(),
         })
     }
 
+    /// Takes over the definitions that the ledger has, from earlier runs of the network.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn define_committed(&self, msp_ids: &[String]) -> Result<(), StoreError> {
+        let unreadable = |_| StoreError::Damaged("the definitions of chaincodes");
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        let rows = self.store.snapshot()?.scan(LIFECYCLE, all, usize::MAX).map_err(unreadable)?;
+        for (key, row) in rows {
+            self.define(&key, &row.value, msp_ids);
+        }
+        Ok(())
+    }
+
+    /// Takes over a definition that has been committed under this key of `_lifecycle`.
+    pub(crate) fn define(&self, key: &str, value: &[u8], msp_ids: &[String]) {
+        let Some(name) = agreement::defined_by(key) else { return };
+        // Only `_lifecycle` itself writes here, and it has read the terms before.
+        let Ok(terms) = Terms::decode(value) else { return };
+        match agreement::read(&terms, msp_ids) {
+            Ok(definition) => {
+                let mut definitions = self.definitions.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::make_mut(&mut definitions).define(name.to_owned(), definition);
+            }
+            Err(error) => tracing::error!(name, error, "a committed definition cannot be used"),
+        }
+    }
+
     /// The chaincodes as of the last block.
     pub(crate) fn definitions(&self) -> Arc<Definitions> {
         Arc::clone(&self.definitions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// MSP ids of the organisations.
+    pub(crate) fn msp_ids(&self) -> Vec<String> {
+        self.definitions().organisations()
     }
 
     /// Waits until a transaction is committed, also if nobody has submitted it yet.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hlf_proto::Timestamp;
+use hlf_proto::lifecycle::ChaincodeSource;
+use hlf_proto::lifecycle::chaincode_source::Type as Source;
 use hlf_proto::protos::{
     ChaincodeAction, ChaincodeId, Endorsement, ProposalResponse, ProposalResponsePayload, Response,
     SignedProposal,
@@ -16,9 +18,16 @@ use time::format_description::well_known::Rfc3339;
 
 use super::access::Access;
 use super::channel::Channel;
+use super::packages::Packages;
 use super::proposal::{HeaderError, Unpacked};
 use super::simulation::Run;
+use super::system::agreement::{own_collection, source_key};
+use super::system::lifecycle::unmarked;
+use super::system::{LIFECYCLE, is_system};
 use crate::chaincode::process::Process;
+use crate::core::policy::{Principal, Role};
+use crate::core::private::private_namespace;
+use crate::core::snapshot::Snapshot as _;
 use crate::identity::msp::IdentityError;
 use crate::identity::signer::Signer;
 
@@ -48,7 +57,11 @@ pub(crate) struct Endorser {
     /// Its signing identity.
     pub(crate) signer: Signer,
     /// Its chaincode processes by name of the chaincode.
-    pub(crate) processes: BTreeMap<String, Process>,
+    pub(crate) processes: BTreeMap<String, Arc<Process>>,
+    /// The chaincodes that have been installed on it.
+    pub(crate) packages: Packages,
+    /// MSP ids of all organisations.
+    pub(crate) msp_ids: Vec<String>,
     /// The channel.
     pub(crate) channel: Arc<Channel>,
 }
@@ -69,6 +82,9 @@ impl Endorser {
         }
         let proposal = proposal.map_err(|error| refuse(error.to_string()))?;
         let channel = &proposal.channel_header.channel_id;
+        if channel.is_empty() {
+            return self.without_channel(&proposal).map_err(refuse);
+        }
         if *channel != self.channel.name {
             return Ok(fault(format!("channel '{channel}' not found")));
         }
@@ -79,6 +95,51 @@ impl Endorser {
                 tracing::warn!(msp_id = self.msp_id, message, "proposal failed");
                 Ok(fault(message))
             }
+        }
+    }
+
+    /// A call that belongs to no channel: of a system chaincode, by somebody of the peer's own organisation.
+    fn without_channel(&self, proposal: &Unpacked) -> Result<ProposalResponse, String> {
+        proposal.check_header().map_err(|error| format!("error validating proposal: {error}"))?;
+        if !is_system(&proposal.chaincode) {
+            return Ok(fault("channel '' not found".into()));
+        }
+        let denied = || "error validating proposal: access denied: channel [] creator org unknown, creator is malformed";
+        let identity =
+            self.channel.msps.identify(&proposal.signature_header.creator).map_err(|_| denied())?;
+        let SignedProposal { proposal_bytes, signature } = &proposal.signed;
+        identity.verify(proposal_bytes, signature).map_err(|_| denied())?;
+        let Principal { msp_id, role } = identity.principal();
+        if *msp_id != self.msp_id {
+            return Err(format!("access denied: {msp_id} is not the organization of this peer"));
+        }
+        let response = self.run_system(&proposal.chaincode, &proposal.input, None, *role == Role::Admin);
+        let response = Some(response);
+        Ok(ProposalResponse { version: 1, response, ..ProposalResponse::default() })
+    }
+
+    /// True when the peer can simulate the chaincode.
+    pub(crate) fn has(&self, chaincode: &str) -> bool {
+        is_system(chaincode) || self.process_of(chaincode).is_some()
+    }
+
+    /// The process of a chaincode: of the package that the organisation has approved, or as in the configuration.
+    pub(super) fn process_of(&self, chaincode: &str) -> Option<Arc<Process>> {
+        let definitions = self.channel.definitions();
+        let definition = definitions.get(chaincode)?;
+        // Nobody has approved a definition of the configuration file.
+        if definition.terms.is_none() {
+            return self.processes.get(chaincode).cloned();
+        }
+        let sequence = definition.sequence;
+        let collection = private_namespace(LIFECYCLE, &own_collection(&self.msp_id));
+        let snapshot = self.channel.store.snapshot().ok()?;
+        let approved = snapshot.get(&collection, &source_key(chaincode, sequence)).ok().flatten();
+        let source = approved.and_then(|found| ChaincodeSource::decode(unmarked(&found.value)).ok());
+        match source.and_then(|source| source.r#type) {
+            Some(Source::LocalPackage(local)) => self.packages.process(chaincode, &local.package_id),
+            Some(Source::Unavailable(_)) => None,
+            None => self.processes.get(chaincode).cloned(),
         }
     }
 
@@ -180,8 +241,12 @@ impl Endorser {
     /// An endorsement: signature over the payload and our identity.
     fn sign(&self, payload: &[u8]) -> Result<Endorsement, String> {
         let endorser = self.signer.identity().to_vec();
-        let signature = self.signer.sign(&[payload, &endorser].concat());
+        let message = [payload, &endorser].concat();
+        let signature = self.signer.sign(&message);
         let signature = signature.map_err(|error| format!("endorsing with plugin failed: {error}"))?;
+        if let Ok(identity) = self.channel.msps.identify(&endorser) {
+            identity.signed_here(&message, &signature);
+        }
         Ok(Endorsement { endorser, signature })
     }
 }

@@ -12,10 +12,12 @@ use prost::Message;
 use super::access::Access;
 use super::endorser::{ERROR_THRESHOLD, Endorser};
 use super::proposal::{Outline, Unpacked};
+use super::system::is_system;
 use crate::chaincode::process::{Connection, ExecuteError};
 use crate::chaincode::session::{Callee, Invocation, NestedCall, SharedSimulator};
 use crate::core::definition::{Definition, Definitions};
-use crate::core::interest::interest;
+use crate::core::interest::{PrivateReads, interest};
+use crate::core::policy::Role;
 use crate::core::rwset::ReadWriteSet;
 use crate::core::simulator::{Context, Place, Setting, Simulation, Simulator};
 
@@ -48,9 +50,12 @@ impl Endorser {
         let (tx_id, channel) = (channel_header.tx_id, channel_header.channel_id);
         let failed =
             |error: String| format!("error in simulation: failed to execute transaction {tx_id}: {error}");
-        // Dialled before the lock is taken: a process that does not answer must not hold up commits.
+        if is_system(&chaincode) {
+            return self.simulate_system(&chaincode, &input, &signature_header.creator, definitions, &tx_id);
+        }
+        // Dialled first, so that the snapshot is as new as can be. Blocks that are committed meanwhile do not change it;
+        // Fabric holds them up until the simulation has ended.
         let connection = self.connect(&chaincode).await.map_err(failed)?;
-        let _no_commit = self.channel.commit_lock.read().await;
         let snapshot = self.channel.store.snapshot().map_err(|error| error.to_string())?;
         let snapshot = Arc::new(snapshot);
         let creator = self.channel.msps.identify(&signature_header.creator);
@@ -91,8 +96,38 @@ impl Endorser {
         Ok(Run { response, event, set, interest })
     }
 
+    /// The same for a system chaincode, which is a part of the peer.
+    fn simulate_system(
+        &self,
+        chaincode: &str,
+        input: &ChaincodeInput,
+        creator: &[u8],
+        definitions: &Arc<Definitions>,
+        tx_id: &str,
+    ) -> Result<Run, String> {
+        let snapshot = Arc::new(self.channel.store.snapshot().map_err(|error| error.to_string())?);
+        let creator = self.channel.msps.identify(creator).map_err(|error| error.to_string())?;
+        let setting = Setting {
+            channel: self.channel.name.clone(),
+            tx_id: tx_id.to_owned(),
+            creator: creator.principal().clone(),
+            peer: self.msp_id.clone(),
+            definitions: Arc::clone(definitions),
+        };
+        let mut simulator = Simulator::new(snapshot.clone(), setting);
+        let admin = creator.principal().role == Role::Admin && creator.principal().msp_id == self.msp_id;
+        let response = self.run_system(chaincode, input, Some(&mut simulator), admin);
+        let Simulation { set, private, .. } = simulator.finish();
+        if let Some(private) = private.filter(|_| response.status < ERROR_THRESHOLD) {
+            self.channel.transient.keep(tx_id, *self.channel.height.borrow(), private);
+        }
+        // An approval is endorsed by the own organisation, everything else by the chaincode's policy.
+        let interest = interest(&set, &PrivateReads::new(), &*snapshot).map_err(|error| error.to_string())?;
+        Ok(Run { response, event: None, set, interest })
+    }
+
     async fn connect(&self, chaincode: &str) -> Result<Arc<Connection>, String> {
-        let Some(process) = self.processes.get(chaincode) else {
+        let Some(process) = self.process_of(chaincode) else {
             return Err(format!("chaincode {chaincode} is not installed"));
         };
         process.connect().await.map_err(|error: ExecuteError| error.to_string())

@@ -3,6 +3,7 @@
 //! A block and all its effects are one durable transaction of the store, so that after a crash the ledger is as of
 //! some block, whole.
 
+mod private;
 mod rows;
 mod snapshot;
 
@@ -17,8 +18,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use thiserror::Error;
 
 use crate::core::block;
-use crate::core::snapshot::{Outcome, Version};
-use crate::core::updates::{Change, Expiry, PrivateSet, Updates};
+use crate::core::snapshot::Outcome;
+use crate::core::updates::{Change, PrivateSet, Updates};
 
 pub use snapshot::StoreSnapshot;
 
@@ -175,6 +176,14 @@ impl Store {
             .map_err(|_| StoreError::Damaged("a block"))
     }
 
+    /// The private writes of a block, as far as they are there, in the order of its transactions.
+    ///
+    /// # Errors
+    /// When the store fails or a row does not decode.
+    pub fn private(&self, number: u64) -> Result<Vec<PrivateSet>, StoreError> {
+        private::read(&self.database.begin_read().map_err(database)?, number)
+    }
+
     /// How the first transaction with this id ended.
     ///
     /// # Errors
@@ -206,8 +215,9 @@ impl Store {
         write_block(&write, number, block, transactions)?;
         write_state(&write, updates)?;
         write_history(&write, transactions, updates)?;
-        write_private(&write, number, updates)?;
-        expire(&write, number)?;
+        private::write(&write, number, updates)?;
+        private::purge(&write, updates)?;
+        private::expire(&write, number)?;
         write.commit().map_err(database)
     }
 }
@@ -256,37 +266,6 @@ fn write_history(
         let row = rows::change(writer(transactions, version.transaction), value.as_deref());
         let at = (namespace.as_str(), key.as_str(), version.block, version.transaction);
         history.insert(at, row.as_slice()).map_err(database)?;
-    }
-    Ok(())
-}
-
-fn write_private(write: &WriteTransaction, number: u64, updates: &Updates) -> Result<(), StoreError> {
-    let mut private = write.open_table(PRIVATE).map_err(database)?;
-    for PrivateSet { transaction, chaincode, collection, set } in updates.private() {
-        let at = (number, *transaction, chaincode.as_str(), collection.as_str());
-        private.insert(at, set.encode_to_vec().as_slice()).map_err(database)?;
-    }
-    let mut expiries = write.open_table(EXPIRIES).map_err(database)?;
-    for Expiry { block, namespace, key, version } in updates.expiries() {
-        let at = (*block, namespace.as_str(), key.as_str());
-        expiries.insert(at, (version.block, version.transaction)).map_err(database)?;
-    }
-    Ok(())
-}
-
-/// Removes the private values whose time is over with block `number`, unless they have been written again.
-fn expire(write: &WriteTransaction, number: u64) -> Result<(), StoreError> {
-    let mut expiries = write.open_table(EXPIRIES).map_err(database)?;
-    let mut state = write.open_table(STATE).map_err(database)?;
-    let range = (0, "", "")..(number.saturating_add(1), "", "");
-    for due in expiries.extract_from_if(range, |_, _| true).map_err(database)? {
-        let (at, version) = due.map_err(database)?;
-        let ((_, namespace, key), (block, transaction)) = (at.value(), version.value());
-        let found = state.get((namespace, key)).map_err(database)?;
-        let found = found.map(|row| rows::read_state(row.value())).transpose()?;
-        if found.is_some_and(|found| found.version == Version { block, transaction }) {
-            state.remove((namespace, key)).map_err(database)?;
-        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::core::memory::{Committed, MemoryLedger};
 use crate::core::rwset::{ReadWriteSet, RwsetBuilder};
-use crate::core::snapshot::Snapshot;
+use crate::core::snapshot::{Snapshot, Version};
 
 const NAMESPACES: [&str; 3] = ["a", "a2", "b"];
 

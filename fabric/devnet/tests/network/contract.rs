@@ -79,10 +79,10 @@ impl Register {
             }
             ["Warn"] => Response::error("four hundred and four").with_status(404),
             ["Fail", message] => Response::error(*message),
-            ["Hold"] => {
+            ["Hold", key] => {
                 self.holding.notify_one();
                 self.release.notified().await;
-                Response::success([])
+                Response::success(stub.get(key).await?.unwrap_or_default())
             }
             _ => Response::error("no such function"),
         })
