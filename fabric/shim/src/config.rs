@@ -1,7 +1,10 @@
 //! What a chaincode server is told: in code, or by the environment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::Metrics;
 
 mod dial;
 mod environment;
@@ -25,6 +28,8 @@ pub struct ServerConfig {
     pub max_transactions: usize,
     /// How long running transactions may take to end on shutdown.
     pub drain_timeout: Duration,
+    /// Who is told what happens.
+    pub metrics: Option<Arc<dyn Metrics>>,
 }
 
 impl ServerConfig {
@@ -37,6 +42,7 @@ impl ServerConfig {
             tls: None,
             max_transactions: MAX_TRANSACTIONS,
             drain_timeout: Duration::from_secs(30),
+            metrics: None,
         }
     }
 

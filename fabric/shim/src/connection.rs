@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
@@ -15,7 +16,7 @@ use tracing::Instrument;
 use crate::handler::{Effect, Ending, Handler, Limits};
 use crate::invocation::{Invocation, TransactionKey};
 use crate::peer::Peer;
-use crate::{Chaincode, LedgerError, Response, Stub};
+use crate::{Chaincode, LedgerError, Metrics, Response, Stub};
 
 /// Clients see it, and it is in what endorsers compare, so it does not say what panicked where. The log does.
 const PANICKED: &str = "the chaincode panicked";
@@ -33,6 +34,7 @@ enum Command {
 pub(crate) struct Settings {
     pub(crate) package_id: Arc<str>,
     pub(crate) local_msp_id: Option<Arc<str>>,
+    pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) limits: Limits,
 }
 
@@ -49,6 +51,7 @@ pub(crate) struct Stop {
 pub(crate) struct Connection<C> {
     chaincode: Arc<C>,
     local_msp_id: Option<Arc<str>>,
+    metrics: Arc<dyn Metrics>,
     handler: Handler<Waiter>,
     outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
     commands: mpsc::UnboundedSender<Command>,
@@ -84,12 +87,15 @@ impl<C: Chaincode> Connection<C> {
         let (commands, requests) = mpsc::unbounded_channel();
         let local_msp_id = settings.local_msp_id.clone();
         let handler = Handler::new(settings.limits);
-        let mut connection = Self { chaincode, local_msp_id, handler, outbound, commands };
+        let metrics = Arc::clone(&settings.metrics);
+        let mut connection = Self { chaincode, local_msp_id, metrics, handler, outbound, commands };
+        settings.metrics.peer_connected();
         let talk = connection.talk(inbound, requests, &stop.drain);
         let end = stop.now.run_until_cancelled(talk).await.unwrap_or(Ok(()));
         if let Err(status) = &end {
             tracing::info!(%status, "the stream with a peer ended");
         }
+        settings.metrics.peer_disconnected();
         let Self { handler, outbound, .. } = connection;
         for effect in handler.disconnect() {
             if let Effect::Wake(waiter, result) = effect {
@@ -162,9 +168,17 @@ impl<C: Chaincode> Connection<C> {
         let chaincode = Arc::clone(&self.chaincode);
         let commands = self.commands.clone();
         let local_msp_id = self.local_msp_id.clone();
+        let metrics = Arc::clone(&self.metrics);
         let task = async move {
+            metrics.transaction_began();
+            let began = Instant::now();
             let peer = StreamPeer { key: key.clone(), commands: commands.clone() };
             let ending = answer(&*chaincode, invocation, local_msp_id, Arc::new(peer)).await;
+            let status = match &ending {
+                Ending::Answer { response, .. } => Some(response.status()),
+                Ending::Failure { .. } => None,
+            };
+            metrics.transaction_ended(status, began.elapsed());
             // Nobody is interested once the stream has ended.
             let _ = commands.send(Command::Finish { key, ending });
         };

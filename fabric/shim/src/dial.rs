@@ -17,6 +17,7 @@ use crate::Chaincode;
 use crate::config::{DialConfig, DialTls};
 use crate::connection::{Connection, Settings, Stop};
 use crate::handler::Limits;
+use crate::metrics::NoMetrics;
 use crate::server::{CLOSING_TIMEOUT, MESSAGE_BYTES, OUTBOUND_MESSAGES};
 
 /// A peer ends connections that it is pinged on more often than once a minute.
@@ -79,6 +80,7 @@ pub async fn dial<C: Chaincode>(
     let settings = Settings {
         package_id: config.package_id.into(),
         local_msp_id: config.local_msp_id.map(Into::into),
+        metrics: config.metrics.unwrap_or_else(|| Arc::new(NoMetrics)),
         limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
     };
     let stop = Stop { drain: CancellationToken::new(), now: CancellationToken::new() };

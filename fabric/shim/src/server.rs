@@ -20,6 +20,7 @@ use crate::Chaincode;
 use crate::config::{ServerConfig, TlsConfig};
 use crate::connection::{Connection, Settings, Stop};
 use crate::handler::Limits;
+use crate::metrics::NoMetrics;
 
 /// Both sides take messages up to 100 MiB, as Fabric does by default.
 pub(crate) const MESSAGE_BYTES: usize = 100 * 1024 * 1024;
@@ -73,6 +74,7 @@ pub async fn serve<C: Chaincode>(
         settings: Settings {
             package_id: config.package_id.into(),
             local_msp_id: config.local_msp_id.map(Into::into),
+            metrics: config.metrics.unwrap_or_else(|| Arc::new(NoMetrics)),
             limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
         },
         stop: stop.clone(),

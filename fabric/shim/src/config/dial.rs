@@ -1,5 +1,6 @@
 //! How a chaincode that a peer has started finds that peer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -7,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::environment::{file, flag};
 use super::{ConfigError, MAX_TRANSACTIONS};
+use crate::Metrics;
 
 /// How a chaincode calls the peer that started it.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct DialConfig {
     pub max_transactions: usize,
     /// How long running transactions may take to end on shutdown.
     pub drain_timeout: Duration,
+    /// Who is told what happens.
+    pub metrics: Option<Arc<dyn Metrics>>,
 }
 
 /// Keys and certificates, each in PEM.
@@ -50,6 +54,7 @@ impl DialConfig {
             tls: None,
             max_transactions: MAX_TRANSACTIONS,
             drain_timeout: Duration::from_secs(5),
+            metrics: None,
         }
     }
 

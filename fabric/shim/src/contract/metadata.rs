@@ -63,7 +63,7 @@ pub(super) fn json(contracts: &[&dyn AnyContract], default: &str, info: &Info) -
         contracts: entries,
         components: Components { schemas: schemas.into_definitions() },
     };
-    json!(document).to_string()
+    serde_json::to_string(&document).expect("names are texts, and schemas are JSON already")
 }
 
 fn entry(function: &Function, schemas: &mut Schemas) -> TransactionEntry {

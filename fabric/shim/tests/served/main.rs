@@ -7,12 +7,13 @@ mod peer;
 mod server;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hlf_proto::Message;
 use hlf_proto::protos::ChaincodeAdditionalParams;
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_shim::LedgerError;
+use hlf_shim::{Counters, LedgerError};
 
 use crate::credentials::Credentials;
 use crate::peer::FakePeer;
@@ -177,7 +178,8 @@ async fn a_thousand_transactions_are_in_flight() {
 
 #[tokio::test]
 async fn a_panic_is_the_failure_of_one_transaction() {
-    let server = TestServer::start().await;
+    let counters = Arc::new(Counters::default());
+    let server = TestServer::start_with(|config| config.metrics = Some(counters.clone())).await;
     let mut peer = server.connect().await;
     let mut state = BTreeMap::from([("k".to_owned(), b"v".to_vec())]);
     peer.call("t1", &["panic"]).await;
@@ -185,6 +187,8 @@ async fn a_panic_is_the_failure_of_one_transaction() {
     let answers = peer.answers(&mut state, 2).await;
     assert_eq!(answers["t1"], (500, "the chaincode panicked".into()));
     assert_eq!(answers["t2"], (200, "v".into()));
+    assert_eq!((counters.transactions(), counters.failures(), counters.running()), (2, 1, 0));
+    assert_eq!(counters.peers(), 1);
     server.stop().await;
 }
 
