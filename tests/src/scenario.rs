@@ -11,25 +11,39 @@ use lockstep_protocol::{LedgerId, ShortText};
 use crate::contract::{As, ObservedContract};
 use crate::observation::Recorder;
 
-/// Why a scenario failed.
-pub struct Failure(String);
+/// Why a scenario failed, or that it cannot be played.
+pub struct Failure {
+    text: String,
+    not_applicable: bool,
+}
 
 impl Failure {
     /// A failure in words.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), not_applicable: false }
+    }
+
+    /// What a scenario needs is not to be had on devnet, and why; it counts as skipped there and as failed anywhere else.
+    pub fn not_applicable(why: impl Into<String>) -> Self {
+        Self { text: why.into(), not_applicable: true }
+    }
+
+    /// Whether the scenario has not been played.
+    #[must_use]
+    pub const fn is_not_applicable(&self) -> bool {
+        self.not_applicable
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -43,7 +57,7 @@ impl<E: Error> From<E> for Failure {
             text.push_str(&error.to_string());
             cause = error.source();
         }
-        Self(text)
+        Self::new(text)
     }
 }
 

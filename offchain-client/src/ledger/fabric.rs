@@ -34,20 +34,32 @@ const DEADLINES: hlf_gateway::Deadlines = hlf_gateway::Deadlines::DEFAULT
     .with_commit_status(Duration::from_secs(20));
 
 /// The contract on a Fabric channel, asked through the peers of one organisation. Cheap to clone.
+///
+/// While none of these can be reached, submissions go through another organisation's: its gateway gathers the endorsements and
+/// hands them to the orderers, so that a claim is not lost with a peer. Its word is taken for nothing: reads, events and whether
+/// the transaction was committed are asked of the own peers alone, when they are back.
 #[derive(Clone, Debug)]
 pub struct FabricLedger {
     network: Network,
     contract: Contract,
+    /// Through the other organisations' peers, where the profile has any.
+    elsewhere: Option<Contract>,
     organization: String,
     ledger_id: LedgerId,
 }
 
 impl FabricLedger {
-    pub(self) fn new(gateway: &Gateway, channel: &str, chaincode: &str, ledger_id: LedgerId) -> Self {
+    pub(self) fn new(
+        gateway: &Gateway,
+        elsewhere: Option<&Gateway>,
+        (channel, chaincode): (&str, &str),
+        ledger_id: LedgerId,
+    ) -> Self {
         let network = gateway.network(channel);
         let contract = network.contract(chaincode);
+        let elsewhere = elsewhere.map(|gateway| gateway.network(channel).contract(chaincode));
         let organization = gateway.identity().msp_id().to_owned();
-        Self { network, contract, organization, ledger_id }
+        Self { network, contract, elsewhere, organization, ledger_id }
     }
 
     /// Waits until the network would endorse a submission: after the contract is committed, peers need some seconds to

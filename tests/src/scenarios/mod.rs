@@ -8,6 +8,7 @@ mod crashes;
 mod crowd;
 mod disks;
 mod endings;
+mod faults;
 mod frozen;
 mod openings;
 mod payments;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Scenario> {
         crowd::SCENARIOS,
         restored::SCENARIOS,
         collusion::SCENARIOS,
+        faults::SCENARIOS,
     ]
     .concat()
 }

@@ -84,7 +84,7 @@ impl FabricLedger {
             .map_err(|source| ConnectError::Certificate { field: field("cert"), source })?;
         let key = zeroize::Zeroizing::new(profile::read_file(&field("key"), &files.key)?);
         let signer =
-            P256Signer::from_pem(&key).map_err(|source| ConnectError::Key { field: field("key"), source })?;
+            || P256Signer::from_pem(&key).map_err(|source| ConnectError::Key { field: field("key"), source });
 
         let mut endpoints = Vec::with_capacity(organization.peers.len());
         for (index, peer) in organization.peers.iter().enumerate() {
@@ -92,12 +92,29 @@ impl FabricLedger {
                 profile::read_file(&organization.field(&format!("peers[{index}].tls_ca")), &peer.tls_ca)?;
             endpoints.push(Endpoint::tls(&peer.address, Tls::new(ca).server_name(&peer.server_name)));
         }
-        let gateway = Gateway::builder(identity)
-            .signer(signer)
-            .endpoints(endpoints)
-            .deadlines(DEADLINES)
-            .connect_lazy()
+        let connect = |signer: P256Signer, endpoints: Vec<Endpoint>| {
+            Gateway::builder(identity.clone())
+                .signer(signer)
+                .endpoints(endpoints)
+                .deadlines(DEADLINES)
+                .connect_lazy()
+        };
+        let gateway = connect(signer()?, endpoints)
             .map_err(|source| ConnectError::Peer { field: organization.field("peers"), source })?;
-        Ok(Self::new(&gateway, &profile.channel, &profile.chaincode, ledger_id))
+        // They are a makeshift: one that cannot be used is no reason against the own peers.
+        let elsewhere = connect(signer()?, others(profile, msp_id)).ok();
+        Ok(Self::new(&gateway, elsewhere.as_ref(), (&profile.channel, &profile.chaincode), ledger_id))
     }
+}
+
+/// The other organisations' peers, in the profile's order, as far as their TLS authorities can be read.
+fn others(profile: &Profile, msp_id: &str) -> Vec<Endpoint> {
+    let others = profile.organizations.iter().filter(|organization| organization.msp_id != msp_id);
+    let peers = others.flat_map(|organization| &organization.peers);
+    peers
+        .filter_map(|peer| {
+            let ca = std::fs::read(&peer.tls_ca).ok()?;
+            Some(Endpoint::tls(&peer.address, Tls::new(ca).server_name(&peer.server_name)))
+        })
+        .collect()
 }

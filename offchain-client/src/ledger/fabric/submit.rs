@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use hlf_gateway::{EndorseError, Origin, Proposal, Retry, StageCause, Status, Transaction, TxValidationCode};
+use hlf_gateway::{EndorseError, Origin, Retry, StageCause, Status, Transaction, TxValidationCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,8 +45,7 @@ impl FabricLedger {
         let started = Instant::now();
         let mut attempt = 1;
         loop {
-            let proposal = self.contract.proposal(function).argument(document.as_str()).build();
-            let error = match self.attempt(function, &proposal).await {
+            let error = match self.attempt(function, &document).await {
                 Ok(submitted) => return Ok(submitted),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Again(error)) => error,
@@ -62,11 +61,11 @@ impl FabricLedger {
 
     async fn attempt<T: DeserializeOwned>(
         &self,
-        function: &str,
-        proposal: &Proposal,
+        function: &'static str,
+        document: &str,
     ) -> Result<Submitted<T>, Failure> {
         let started = Instant::now();
-        let transaction = proposal.endorse().await.map_err(|error| self.not_endorsed(&error))?;
+        let transaction = self.endorsed(function, document).await?;
         let endorsed = Instant::now();
         self.hand_in(&transaction).await?;
         let ordered = Instant::now();
@@ -86,6 +85,25 @@ impl FabricLedger {
                 order: ordered - endorsed,
                 commit: committed - ordered,
             },
+        })
+    }
+
+    /// Has a fresh proposal endorsed, through another organisation's peers if none of the own can be reached: nothing has been
+    /// handed in before then, so nothing happens twice.
+    async fn endorsed(&self, function: &'static str, document: &str) -> Result<Transaction, Failure> {
+        let error = match self.contract.proposal(function).argument(document).build().endorse().await {
+            Ok(transaction) => return Ok(transaction),
+            Err(error) => error,
+        };
+        let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| nobody_answered(&error)) else {
+            return Err(self.not_endorsed(&error));
+        };
+        tracing::warn!(function, %error, "no own peer can be reached; asking another organisation's");
+        let proposal = elsewhere.proposal(function).argument(document).build();
+        proposal.endorse().await.map_err(|there| {
+            tracing::warn!(function, error = %there, "not endorsed there either");
+            // What another organisation's peer refuses is its word alone: the own peers will say it themselves.
+            Failure::Final(answer::of_endorse(&error, &self.organization))
         })
     }
 
@@ -124,7 +142,8 @@ impl FabricLedger {
 
     /// How the transaction ended.
     async fn end_of(&self, transaction: &Transaction) -> Result<Status, Failure> {
-        let commit = transaction.commit();
+        // Of the own peers, whoever handed it in.
+        let commit = self.network.commit(transaction.transaction_id().clone());
         let mut question = 1;
         loop {
             match commit.status().await {
@@ -137,6 +156,12 @@ impl FabricLedger {
             question += 1;
         }
     }
+}
+
+/// Whether no peer has answered. One that has endorsed all the same has changed nothing: only a transaction that is handed in does.
+fn nobody_answered(error: &EndorseError) -> bool {
+    error.chaincode_message().is_none()
+        && matches!(error.cause(), StageCause::Call(call) if call.origin() != Origin::Peer)
 }
 
 fn not_committed(status: &Status) -> Failure {
