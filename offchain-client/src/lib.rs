@@ -3,6 +3,8 @@
 pub mod bank;
 pub mod cli;
 pub mod entropy;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod home;
 pub mod keystore;
 pub mod ledger;

@@ -14,7 +14,7 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("asset-transfer-basic", &["hlf-shim"]),
     ("asset-transfer-private-data", &["hlf-shim"]),
     ("asset-transfer-sbe", &["hlf-shim"]),
@@ -27,6 +27,18 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("lockstep", &["hlf-gateway", "lockstep-protocol"]),
     ("lockstep-bench", &["lockstep", "lockstep-protocol"]),
     ("lockstep-chaincode", &["hlf-shim", "lockstep-protocol"]),
+    (
+        "lockstep-fuzz",
+        &[
+            "hlf-devnet",
+            "hlf-gateway",
+            "hlf-proto",
+            "hlf-shim",
+            "lockstep",
+            "lockstep-chaincode",
+            "lockstep-protocol",
+        ],
+    ),
     ("lockstep-protocol", &[]),
     (
         "lockstep-tests",

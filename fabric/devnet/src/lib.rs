@@ -23,6 +23,8 @@ mod chaincode;
 pub mod cli;
 pub mod config;
 pub mod core;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 pub mod identity;
 pub mod inspect;

@@ -72,6 +72,9 @@ mod sign;
 mod transaction_id;
 mod validation_code;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod connect;
 mod connection;
 mod convert;

@@ -111,6 +111,8 @@ mod connection;
 mod contract;
 mod dial;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod identity;
 mod invocation;

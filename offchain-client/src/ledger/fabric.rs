@@ -1,8 +1,8 @@
 //! The ledger port over a Fabric network's Gateway service.
 
-mod answer;
+pub(crate) mod answer;
 mod connect;
-mod events;
+pub(crate) mod events;
 mod submit;
 
 use std::time::Duration;

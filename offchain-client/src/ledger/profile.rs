@@ -191,7 +191,12 @@ impl Profile {
     pub fn read(path: &Path) -> Result<Self, ProfileError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ProfileError::Read { path: path.to_owned(), source })?;
-        let mut profile: Self = toml::from_str(&text)
+        Self::parse(&text, path)
+    }
+
+    /// Reads a profile's text as that of the file `path`.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, ProfileError> {
+        let mut profile: Self = toml::from_str(text)
             .map_err(|error| ProfileError::Parse { path: path.to_owned(), reason: error.to_string() })?;
         let absolute = std::path::absolute(path)
             .map_err(|source| ProfileError::Read { path: path.to_owned(), source })?;

@@ -28,7 +28,7 @@ fn refused(message: &str) -> LedgerError {
 }
 
 /// Why a read brought no reply.
-pub(super) fn of_evaluate(error: &EvaluateError, organization: &str) -> LedgerError {
+pub(crate) fn of_evaluate(error: &EvaluateError, organization: &str) -> LedgerError {
     match error.chaincode_message() {
         Some(message) => refused(message),
         None => of_cause(error.cause(), error.retry(), organization),
@@ -36,7 +36,7 @@ pub(super) fn of_evaluate(error: &EvaluateError, organization: &str) -> LedgerEr
 }
 
 /// Why a transaction was not endorsed.
-pub(super) fn of_endorse(error: &EndorseError, organization: &str) -> LedgerError {
+pub(crate) fn of_endorse(error: &EndorseError, organization: &str) -> LedgerError {
     match error.chaincode_message() {
         Some(message) => refused(message),
         None => of_cause(error.cause(), error.retry(), organization),
@@ -86,7 +86,7 @@ pub(super) fn of_events(error: &hlf_gateway::EventError, organization: &str) -> 
 
 /// Whether an organisation's peer refuses because it has not yet the block on which the others endorse already: the gateway
 /// asks the own peer first, so a record that only somebody else misses is there.
-pub(super) fn is_lagging_peer(error: &EndorseError, organization: &str) -> bool {
+pub(crate) fn is_lagging_peer(error: &EndorseError, organization: &str) -> bool {
     let mut refusals =
         error.details().iter().filter(|detail| Refusal::find_in(&detail.message).is_ok()).peekable();
     refusals.peek().is_some()

@@ -37,7 +37,8 @@ pub(super) fn follow(
     })
 }
 
-fn decode(event: ChaincodeEvent) -> Result<LedgerEvent, LedgerError> {
+/// Reads an event of the contract.
+pub(crate) fn decode(event: ChaincodeEvent) -> Result<LedgerEvent, LedgerError> {
     let (block, tx_id) = (event.block_number, TransactionId::new(event.transaction_id.as_str()));
     match serde_json::from_slice::<Vec<ChannelChange>>(&event.payload) {
         Ok(changes) => Ok(LedgerEvent { block, tx_id, name: event.name, changes }),

@@ -1,0 +1,144 @@
+//! What the fuzz targets call: the decoders of what clients send. No part of the interface.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hlf_proto::common::{ChannelHeader, Envelope, Header, Payload, SignatureHeader};
+use hlf_proto::protos::{
+    ChaincodeActionPayload, Endorsement, ProposalResponsePayload, SignedProposal, Transaction,
+    TransactionAction, TxValidationCode,
+};
+use prost::Message as _;
+
+use crate::core::definition::{Definition, Definitions};
+use crate::identity::certificate::ParsedCertificate;
+use crate::identity::generate;
+use crate::identity::msp::MspManager;
+use crate::identity::signer::Signer;
+use crate::order::{envelope, examine};
+use crate::peer::channel::Channel;
+use crate::peer::proposal::{Unpacked, proposal_hash, tx_id};
+use crate::store::Store;
+
+/// Whether a signed proposal can be read and its header stands.
+#[must_use]
+pub fn proposal(bytes: &[u8]) -> bool {
+    let signed = SignedProposal { proposal_bytes: bytes.to_vec(), signature: vec![1] };
+    Unpacked::read(&signed).is_ok_and(|unpacked| unpacked.check_header().is_ok())
+}
+
+/// Whether a certificate in PEM can be read.
+#[must_use]
+pub fn certificate(pem: &[u8]) -> bool {
+    ParsedCertificate::from_pem(pem).is_ok()
+}
+
+/// A channel of one organisation and one chaincode, `basic`, with a member that signs.
+pub struct Bench {
+    channel: Channel,
+    signer: Signer,
+}
+
+impl fmt::Debug for Bench {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Bench").finish_non_exhaustive()
+    }
+}
+
+impl Bench {
+    /// The channel, with its keys and its store in an empty folder.
+    ///
+    /// # Panics
+    /// When the folder cannot be written.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        let files = generate::organisation(folder, "org1.example.com").expect("an empty folder");
+        let mut msps = MspManager::default();
+        msps.add("Org1MSP", &files.ca()).expect("just written");
+        let signer = Signer::load("Org1MSP", &files.user_certificate("User1"), &files.user_key("User1"))
+            .expect("just written");
+        let policy = "OR('Org1MSP.client')".parse().expect("a policy");
+        let (version, collections) = ("1".to_owned(), BTreeMap::new());
+        let mut definitions = Definitions::new(["Org1MSP".to_owned()]);
+        definitions
+            .define("basic".to_owned(), Definition { version, policy, init_required: false, collections });
+        let channel = Channel::new(
+            "channel".to_owned(),
+            msps,
+            definitions,
+            Duration::from_secs(60),
+            Arc::new(SystemTime::now),
+            Store::open(&folder.join("store"), "channel").expect("an empty folder"),
+        )
+        .expect("a new store");
+        Self { channel, signer }
+    }
+
+    /// The verdict on any envelope: the orderer's, and then the committer's.
+    #[must_use]
+    pub fn judge(&self, bytes: &[u8]) -> (bool, TxValidationCode) {
+        let ordered =
+            Envelope::decode(bytes).is_ok_and(|envelope| envelope::check(&envelope, &self.channel).is_ok());
+        let candidate = examine::examine(bytes, &self.channel).candidate;
+        let codes = [candidate.form, candidate.contents];
+        let code = codes.into_iter().find(|code| *code != TxValidationCode::Valid);
+        (ordered, code.unwrap_or(TxValidationCode::Valid))
+    }
+
+    /// As [`Self::judge`], of a payload that a member endorses and signs after names, ids and hashes in it were put right:
+    /// what lies behind the checks of signatures.
+    ///
+    /// # Panics
+    /// When the library fails to sign.
+    #[must_use]
+    pub fn judge_signed(&self, payload: &[u8]) -> (bool, TxValidationCode) {
+        let Ok(mut payload) = Payload::decode(payload) else { return (false, TxValidationCode::BadPayload) };
+        if let Some(header) = &mut payload.header {
+            self.name_member(header);
+            if let Some(data) = self.endorsed(header, &payload.data) {
+                payload.data = data;
+            }
+        }
+        let payload = payload.encode_to_vec();
+        let signature = self.sign(&payload);
+        self.judge(&Envelope { payload, signature }.encode_to_vec())
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.signer.sign(message).expect("the library signs")
+    }
+
+    fn name_member(&self, header: &mut Header) {
+        let (Ok(mut channel), Ok(mut signature)) = (
+            ChannelHeader::decode(header.channel_header.as_slice()),
+            SignatureHeader::decode(header.signature_header.as_slice()),
+        ) else {
+            return;
+        };
+        signature.creator = self.signer.identity().to_vec();
+        channel.tx_id = tx_id(&signature);
+        header.channel_header = channel.encode_to_vec();
+        header.signature_header = signature.encode_to_vec();
+    }
+
+    /// A transaction whose first action belongs to the proposal under this header and has the member's endorsement.
+    fn endorsed(&self, header: &Header, data: &[u8]) -> Option<Vec<u8>> {
+        let mut transaction = Transaction::decode(data).ok()?;
+        let TransactionAction { header: action_header, payload } = transaction.actions.first_mut()?;
+        action_header.clone_from(&header.signature_header);
+        let mut action = ChaincodeActionPayload::decode(payload.as_slice()).ok()?;
+        let endorsed = action.action.as_mut()?;
+        let mut response =
+            ProposalResponsePayload::decode(endorsed.proposal_response_payload.as_slice()).ok()?;
+        response.proposal_hash = proposal_hash(header, &action.chaincode_proposal_payload);
+        endorsed.proposal_response_payload = response.encode_to_vec();
+        let endorser = self.signer.identity().to_vec();
+        let signature = self.sign(&[endorsed.proposal_response_payload.as_slice(), &endorser].concat());
+        endorsed.endorsements = vec![Endorsement { endorser, signature }];
+        *payload = action.encode_to_vec();
+        Some(transaction.encode_to_vec())
+    }
+}
