@@ -61,10 +61,16 @@ impl Bench {
         let signer = Signer::load("Org1MSP", &files.user_certificate("User1"), &files.user_key("User1"))
             .expect("just written");
         let policy = "OR('Org1MSP.client')".parse().expect("a policy");
-        let (version, collections) = ("1".to_owned(), BTreeMap::new());
+        let definition = Definition {
+            version: "1".to_owned(),
+            sequence: 1,
+            policy,
+            init_required: false,
+            collections: BTreeMap::new(),
+            terms: None,
+        };
         let mut definitions = Definitions::new(["Org1MSP".to_owned()]);
-        definitions
-            .define("basic".to_owned(), Definition { version, policy, init_required: false, collections });
+        definitions.define("basic".to_owned(), definition);
         let channel = Channel::new(
             "channel".to_owned(),
             msps,
