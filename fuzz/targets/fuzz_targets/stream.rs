@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| _ = lockstep_fuzz::STREAM.run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    let _decoded = lockstep_fuzz::STREAM.run(input);
+});
