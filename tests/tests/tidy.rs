@@ -14,7 +14,7 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("asset-transfer-basic", &["hlf-shim"]),
     ("asset-transfer-private-data", &["hlf-shim"]),
     ("asset-transfer-sbe", &["hlf-shim"]),
@@ -40,6 +40,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         ],
     ),
     ("lockstep-protocol", &[]),
+    ("lockstep-simulation", &["lockstep", "lockstep-protocol"]),
     (
         "lockstep-tests",
         &[

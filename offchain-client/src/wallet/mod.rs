@@ -34,7 +34,7 @@ pub use self::doctor::{Finding, NotSeen, Seen};
 pub use self::ending::{Ending, Facts, ReleasedPayment, VendorLink};
 pub use self::error::WalletError;
 pub use self::line::{Line, LineError, terms};
-pub use self::machine::{Machine, PaidBatch, PayError, Stop};
+pub use self::machine::{Machine, NotReleased, PaidBatch, PayError, Stop};
 pub use self::moment::Moment;
 pub use self::pace::{Due, Pace};
 pub use self::pay::{Paid, PayOutcome};

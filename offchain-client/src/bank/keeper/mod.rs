@@ -24,8 +24,8 @@ use lockstep_protocol::posting::recheck;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::Units;
 
-pub use self::step::Step;
-use self::step::{View, backoff, next_step};
+use self::step::backoff;
+pub use self::step::{Step, View, next_step};
 use super::Bank;
 use super::books::{ApplyError, Case, StoreError};
 use super::settling::SettlingError;

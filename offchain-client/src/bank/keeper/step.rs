@@ -29,19 +29,20 @@ pub enum Step {
 
 /// A channel as books and ledger have it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct View<'a> {
+pub struct View<'a> {
     /// Its opening.
-    pub(super) opening: &'a Opening,
+    pub opening: &'a Opening,
     /// The state in the books; `None`: they have seen nothing of it on the ledger.
-    pub(super) booked: Option<&'a str>,
+    pub booked: Option<&'a str>,
     /// The ledger's record.
-    pub(super) record: Option<&'a ChannelRecord>,
+    pub record: Option<&'a ChannelRecord>,
     /// What the bank has decided.
-    pub(super) decisions: Decisions,
+    pub decisions: Decisions,
 }
 
 /// What is due by `now`, the bank's own clock.
-pub(super) fn next_step(view: View<'_>, drift: MaxDrift, now: Timestamp) -> Step {
+#[must_use]
+pub fn next_step(view: View<'_>, drift: MaxDrift, now: Timestamp) -> Step {
     let terms = view.opening.terms();
     let Some(record) = view.record else {
         // Books that have seen it know more than this peer: it will catch up.
