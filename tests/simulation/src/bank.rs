@@ -48,6 +48,8 @@ pub(crate) struct Bank {
     pub(crate) forgetful: bool,
     /// Planted: a reserve is freed without the ledger's word.
     pub(crate) generous: bool,
+    /// Planted: what goes back to the client is paid to the vendor.
+    pub(crate) lavish: bool,
 }
 
 impl Default for Bank {
@@ -59,7 +61,7 @@ impl Default for Bank {
             next_event: 0,
             alarm: false,
         };
-        Self { alive: true, books, log: BTreeSet::new(), forgetful: false, generous: false }
+        Self { alive: true, books, log: BTreeSet::new(), forgetful: false, generous: false, lavish: false }
     }
 }
 
@@ -128,7 +130,11 @@ impl Bank {
                 if change.state == ChannelState::Claimed {
                     book.claim = change.to_vendor;
                 }
-                movements.iter().for_each(|movement| self.books.enter(channel, movement));
+                for movement in &movements {
+                    let back = self.lavish && movement.to == Pot::ClientBalance;
+                    let to = if back { Pot::VendorBalance } else { movement.to };
+                    self.books.enter(channel, &Movement { to, ..*movement });
+                }
             }
             Err(_) => self.books.alarm = true,
         }

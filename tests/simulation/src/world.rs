@@ -44,6 +44,8 @@ pub enum Planted {
     BankPostsTwice,
     /// The bank frees the reserve of an opening that seems not to come.
     BankFreesUnseenReserves,
+    /// The bank pays the vendor what goes back to the client.
+    BankPaysTheRestToTheVendor,
 }
 
 /// What the observer knows of one channel.
@@ -71,18 +73,18 @@ pub(crate) struct World {
     pub(crate) setup: Setup,
     now: u64,
     /// Milliseconds: client, vendor, bank, both endorsers.
-    offsets: [i64; 5],
+    pub(crate) offsets: [i64; 5],
     pub(crate) ledger: Ledger,
     pub(crate) network: Network,
     pub(crate) wallet: Wallet,
     pub(crate) vendor: Vendor,
     pub(crate) bank: Bank,
-    payer: cheat::Payer,
+    pub(crate) payer: cheat::Payer,
     pub(crate) seen: [Seen; CHANNELS],
     /// What is worth counting.
     pub(crate) marks: BTreeSet<&'static str>,
-    copies: (Option<Journal>, Option<Books>),
-    rolled_back: bool,
+    pub(crate) copies: (Option<Journal>, Option<Books>),
+    pub(crate) rolled_back: bool,
     /// The vendor's clock was beyond D of an endorser's: it promises nothing then but to accept nothing.
     pub(crate) vendor_clock_was_off: bool,
 }
@@ -133,10 +135,11 @@ impl World {
         world.wallet.trusting = planted == Planted::WalletDoesNotCompare;
         world.bank.forgetful = planted == Planted::BankPostsTwice;
         world.bank.generous = planted == Planted::BankFreesUnseenReserves;
+        world.bank.lavish = planted == Planted::BankPaysTheRestToTheVendor;
         world
     }
 
-    fn clock(&self, party: usize) -> Timestamp {
+    pub(crate) fn clock(&self, party: usize) -> Timestamp {
         let offset = self.offsets.get(party).copied().unwrap_or_default();
         at(self.now.saturating_add_signed(offset))
     }
@@ -228,7 +231,7 @@ impl World {
         }
     }
 
-    fn submit(
+    pub(crate) fn submit(
         &mut self,
         channel: usize,
         command: &Command,
@@ -238,7 +241,7 @@ impl World {
         self.ledger.submit(channel, command, ts, (self.now, endorsers))
     }
 
-    fn reach(&mut self, channel: usize, stage: Stage) {
+    pub(crate) fn reach(&mut self, channel: usize, stage: Stage) {
         if let Some(seen) = self.seen.get_mut(channel) {
             seen.stage.reach(stage);
         }
@@ -347,91 +350,6 @@ impl World {
             }
             // The books' changes are transactions.
             Role::Bank => {}
-        }
-    }
-
-    fn crash(&mut self, role: Role) {
-        if role != Role::Bank {
-            (0..CHANNELS).for_each(|channel| self.reach(channel, Stage::Crashed));
-        }
-        match role {
-            Role::Wallet => self.wallet.crash(),
-            Role::Vendor => self.vendor.crash(),
-            Role::Bank => self.bank.alive = false,
-        }
-    }
-
-    fn restart(&mut self, role: Role) {
-        match role {
-            Role::Wallet => self.wallet.alive = true,
-            Role::Vendor => self.vendor.alive = true,
-            Role::Bank => self.bank.alive = true,
-        }
-    }
-
-    fn copy(&mut self, role: Role) {
-        match role {
-            Role::Wallet => self.copies.0 = Some(self.wallet.driver.journal.clone()),
-            Role::Bank => self.copies.1 = Some(self.bank.books.clone()),
-            // A vendor that loses its journal loses what is in it: nothing protects it from that.
-            Role::Vendor => {}
-        }
-    }
-
-    fn roll_back(&mut self, role: Role) {
-        match role {
-            Role::Wallet => {
-                if let Some(copy) = self.copies.0.clone() {
-                    self.wallet.crash();
-                    self.wallet.driver.journal = copy;
-                    self.wallet.alive = true;
-                    self.rolled_back = true;
-                    self.marks.insert("wallet rolled back");
-                }
-            }
-            Role::Bank => {
-                if let Some(copy) = self.copies.1.clone() {
-                    self.bank.restore(copy);
-                    self.marks.insert("books rolled back");
-                }
-            }
-            Role::Vendor => {}
-        }
-    }
-
-    fn set_clock(&mut self, party: u8, seconds: i8) {
-        // The bank keeps its clock within D of the endorsers'; client and vendor are anybody.
-        let bound = if party == 2 { 15_000 } else { 45_000 };
-        if let Some(offset) = self.offsets.get_mut(usize::from(party)) {
-            *offset = (i64::from(seconds) * 1000).clamp(-bound, bound);
-        }
-    }
-
-    fn cheat_pay(&mut self, channel: usize, kind: u8) {
-        let now = self.clock(0);
-        let sent = |letter: &Letter| matches!(letter, Letter::ToVendor(of, ..) if *of == channel);
-        if self.network.position(sent).is_none()
-            && self.vendor.driver.is_idle()
-            && let Some(stored) = self.vendor.driver.journal.channel(fixture().id(channel))
-        {
-            self.payer.resume(channel, stored.head.number());
-        }
-        // Honest payments between the bad ones, so that there is something to lie about.
-        for kind in [9, kind] {
-            if let Some(message) = self.payer.message(channel, kind, now) {
-                self.network.send(Letter::ToVendor(channel, 0, message));
-            }
-        }
-    }
-
-    fn cheat_take(&mut self, channel: usize, kind: u8) {
-        let Some(stored) = self.vendor.driver.journal.channel(fixture().id(channel)).cloned() else { return };
-        if kind >= 3 {
-            (1..8).for_each(|connection| {
-                self.network.send(Letter::ToClient(channel, connection, cheat::answer(&stored, kind)));
-            });
-        } else if let Some(command) = cheat::command(channel, &stored, kind) {
-            let _ = self.submit(channel, &command, self.clock(1));
         }
     }
 

@@ -5,7 +5,7 @@ use lockstep_simulation::{Planted, Stage, Total, try_seed};
 /// Histories of the short form.
 const HISTORIES: u64 = 600;
 /// Histories within which a planted defect must be found.
-const PATIENCE: u64 = 3000;
+const PATIENCE: u64 = 500;
 
 #[test]
 fn every_invariant_holds_in_every_history_and_most_histories_get_somewhere() {
@@ -74,4 +74,9 @@ fn a_bank_that_posts_an_event_again_makes_money() {
 #[test]
 fn a_bank_that_frees_an_unseen_reserve_frees_it_twice() {
     is_found(Planted::BankFreesUnseenReserves, "a_reserve_is_freed_once");
+}
+
+#[test]
+fn a_bank_that_pays_the_rest_to_the_vendor_takes_it_from_the_client() {
+    is_found(Planted::BankPaysTheRestToTheVendor, "a_client_never_loses_more_than_it_released");
 }
