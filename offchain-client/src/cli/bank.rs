@@ -148,7 +148,11 @@ impl From<StoreError> for CliError {
             StoreError::TooLarge => Exit::Failed,
             _ => Exit::Setup,
         };
-        Self::from_error(exit, error)
+        let failed = Self::from_error(exit, error);
+        if exit == Exit::Storage {
+            return failed.with_hint("check the disk's space and health, then start again");
+        }
+        failed
     }
 }
 

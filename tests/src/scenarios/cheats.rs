@@ -175,6 +175,11 @@ fn accused(context: &Context) -> Result<(), Failure> {
         let opened = world.open("0.01", 100)?;
         let channel = text(&opened, "channel_id")?;
         world.json(Party::Client, &["pay", channel, "--count", "10"])?;
+        // The operator's verbs are for channels that the books have seen open.
+        world.until("the books have the opening", || {
+            let listed = world.listed(Party::Bank, channel)?;
+            Ok(listed.and_then(|row| row.get("state")?.as_str().map(|state| state == "open")) == Some(true))
+        })?;
         refused("a decision without an accusation", world.json(Party::Bank, &["decide", channel, verdict]))?;
         let freeze = ["freeze", channel, "--reason", "2", "--evidence", "nothing was delivered"];
         expect_eq("a freeze", again(&freeze)?, Some(false))?;

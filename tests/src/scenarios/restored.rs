@@ -205,10 +205,10 @@ fn held_back(context: &Context) -> Result<(), Failure> {
     world.stop()
 }
 
-/// The network's profile for a client whose peers do not answer.
+/// The network's profile for a client to whom no peer answers, of its own organisation or another.
 fn unreachable(context: &Context, world: &World) -> Result<PathBuf, Failure> {
     let mut profile = Profile::clone(&context.profile);
-    for organization in profile.organizations.iter_mut().filter(|o| o.msp_id == "ClientMSP") {
+    for organization in &mut profile.organizations {
         for peer in &mut organization.peers {
             // Port 1 is nobody's.
             peer.address = "127.0.0.1:1".to_owned();
