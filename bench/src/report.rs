@@ -23,8 +23,10 @@ pub fn write(results: &Results, folder: &Path) -> Result<(), BenchError> {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(|source| BenchError::Output { path, source })
     };
-    let json = serde_json::to_string_pretty(results)
-        .map_err(|source| BenchError::Document { what: "results.json".to_owned(), source })?;
+    let document = |source| BenchError::Document { what: "results.json".to_owned(), source };
+    let json = serde_json::to_string_pretty(results).map_err(document)?;
+    // What stands in the file is what a reader has: a number that is read back may differ in its last bit.
+    let results: &Results = &serde_json::from_str(&json).map_err(document)?;
     write("results.json", json + "\n")?;
     for table in tables::all(results) {
         write(&format!("{}.csv", table.name), table.csv())?;

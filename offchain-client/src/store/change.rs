@@ -31,7 +31,7 @@ pub struct NewChannel {
     pub facts: String,
 }
 
-/// Payments `first..=n`, conditional on the journal being at `first - 1` and the channel open [Spec §6].
+/// Payments `first..=n`, conditional on the journal being at `first - 1` in the state `before`, and the channel open [Spec §6].
 #[derive(Clone, Debug)]
 pub struct Append {
     /// The channel.

@@ -1,7 +1,7 @@
 //! The journal of a payment role: what the wallet and the vendor must still know after a crash.
 //!
 //! Payments are kept as whole batches, and many writes share one flush: a write waits in a queue while the flush before it is
-//! under way, and everything that waits goes into the next one. Every append is conditional on the number of the payment before
+//! under way, and everything that waits goes into the next one. Every append is conditional on the payment before
 //! it and on the channel being open, so two processes on one store cannot both go on from one payment [Spec §6].
 //!
 //! Readers get one row at a time; nothing here grows with the number of payments in a channel.

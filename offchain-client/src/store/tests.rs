@@ -16,9 +16,14 @@ fn new_channel(byte: u8) -> Change {
     Change::Create(NewChannel {
         channel: id(byte),
         phase: Phase::Open,
-        head: vec![0],
+        head: state(0),
         facts: r#"{"a":1}"#.to_owned(),
     })
+}
+
+/// Stands for a role's state after so many payments.
+fn state(n: u32) -> Vec<u8> {
+    n.to_be_bytes().to_vec()
 }
 
 fn append(byte: u8, first: u32, last: u32) -> Change {
@@ -26,8 +31,8 @@ fn append(byte: u8, first: u32, last: u32) -> Change {
         channel: id(byte),
         first: n(first),
         n: n(last),
-        before: first.to_be_bytes().to_vec(),
-        head: last.to_be_bytes().to_vec(),
+        before: state(first.saturating_sub(1)),
+        head: state(last),
         records: vec![byte; 10],
     })
 }
@@ -47,7 +52,7 @@ async fn what_is_saved_is_there_after_reopening() {
     assert_eq!(channel.facts, r#"{"a":1}"#);
     let batch = journal.batch_up_to(id(1), n(4)).await.unwrap().unwrap();
     assert_eq!((batch.first, batch.count, batch.last()), (n(1), 4, n(4)));
-    assert_eq!(batch.before, 1u32.to_be_bytes());
+    assert_eq!(batch.before, state(0));
     assert_eq!(journal.batch_up_to(id(1), n(9)).await.unwrap().unwrap().first, n(5));
     assert!(journal.batch_up_to(id(2), n(9)).await.unwrap().is_none());
 }
@@ -66,6 +71,20 @@ async fn an_append_is_conditional_on_the_number_before() {
     let channel = journal.channel(id(1)).await.unwrap().unwrap();
     assert_eq!(channel.n, n(3));
     assert_eq!(journal.batch_up_to(id(1), n(100)).await.unwrap().unwrap().first, n(1));
+}
+
+#[tokio::test]
+async fn an_append_is_conditional_on_the_state_before() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two wallets sign ahead of what is stored; the other one's first payments came too late.
+    let (one, other) = (journal(&folder).await, journal(&folder).await);
+    one.save(new_channel(1)).await.unwrap();
+    one.save(append(1, 1, 3)).await.unwrap();
+    let Change::Append(follows) = append(1, 4, 6) else { unreachable!("an append") };
+    let foreign = Append { before: b"another third payment".to_vec(), ..follows.clone() };
+    assert!(matches!(other.save(Change::Append(foreign)).await, Err(JournalError::Conflict)));
+    one.save(Change::Append(follows)).await.unwrap();
+    assert_eq!(one.channel(id(1)).await.unwrap().unwrap().n, n(6));
 }
 
 #[tokio::test]

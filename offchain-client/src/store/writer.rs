@@ -130,13 +130,16 @@ async fn create(transaction: &mut Transaction<'_, Sqlite>, new: &NewChannel) -> 
 
 async fn append(transaction: &mut Transaction<'_, Sqlite>, append: &Append) -> Result<bool, sqlx::Error> {
     let Some(prev) = append.first.previous() else { return Ok(false) };
+    // The number alone is not enough: of two writers that sign ahead, one may come upon the very number at which the other
+    // gave way, with payments that do not follow on what is stored.
     let moved = sqlx::query(
-        "UPDATE channels SET n = $1, head = $2 WHERE channel_id = $3 AND n = $4 AND phase = 'open'",
+        "UPDATE channels SET n = $1, head = $2 WHERE channel_id = $3 AND n = $4 AND head = $5 AND phase = 'open'",
     )
     .bind(i64::from(append.n.as_index()))
     .bind(&append.head)
     .bind(key(&append.channel))
     .bind(i64::from(prev.as_index()))
+    .bind(&append.before)
     .execute(&mut **transaction)
     .await?;
     if moved.rows_affected() != 1 {
