@@ -116,7 +116,8 @@ impl Batch {
 
     /// The payments with their numbers.
     pub fn numbered(&self) -> impl Iterator<Item = (PaymentNumber, &PaymentRecord)> {
-        (self.first.as_index()..).map(PaymentNumber::from_index).zip(&self.records)
+        // Up to the last number there is: a range without an end adds one beyond it.
+        (self.first.as_index()..=u32::MAX).map(PaymentNumber::from_index).zip(&self.records)
     }
 }
 

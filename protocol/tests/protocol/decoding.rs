@@ -28,6 +28,12 @@ fn payments_and_batches_travel_as_the_specification_says() {
     assert!(Batch::decode(&zero, 3).is_err());
     let overflowing = [&[0xff; 4], &bytes[4..]].concat();
     assert!(Batch::decode(&overflowing, 3).is_err());
+    // Found by fuzzing: the last payment has the last number there is, and counting must not go beyond it.
+    let last = Batch::decode(&[&[0xff, 0xff, 0xff, 0xfd], &bytes[4..]].concat(), 3).unwrap();
+    assert_eq!(
+        last.numbered().map(|(number, _)| number.as_index()).collect::<Vec<_>>(),
+        [u32::MAX - 2, u32::MAX - 1, u32::MAX]
+    );
     let numbers: Vec<_> = batch.numbered().map(|(number, _)| number.as_index()).collect();
     assert_eq!(numbers, [1, 2, 3]);
 
