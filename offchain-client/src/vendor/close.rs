@@ -1,13 +1,15 @@
 //! Closing on the ledger: by the client's release while there is time, then by token [Spec §6, §7].
 //!
 //! Commands are the same bytes whenever they are made, and the same again is success, so an outcome that is not known is simply
-//! asked for again.
+//! asked for again: after L at the latest, since a transaction that an orderer lost is never heard of, and the margin has room for
+//! two closes of that length [Spec §6].
 
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease};
 use lockstep_protocol::payee::Claiming;
 use lockstep_protocol::payment::Head;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::Units;
+use tokio::time::timeout;
 
 use super::repeats::{self, RepeatError};
 use super::settle::{Pauses, SettleError};
@@ -31,7 +33,15 @@ pub(super) async fn by_release(
     let facts: Facts = replay::decode_note(&stored.facts)?;
     let mut pauses = Pauses::new(shared);
     loop {
-        let error = match shared.ledger.close_by_release(&command).await {
+        let submission = timeout(shared.rules.commit_bound, shared.ledger.close_by_release(&command));
+        let Ok(answer) = submission.await else {
+            tracing::warn!(channel = %stored.channel, "nothing is known of the close in time");
+            if shared.times(&facts.record).release_can_be_tried() {
+                continue;
+            }
+            return claim(shared, stored, ending, None).await;
+        };
+        let error = match answer {
             Ok(submitted) if is_this_release(&submitted.record, &head) => {
                 return settled(shared, stored, ending, &submitted, head.released()).await;
             }
@@ -60,7 +70,12 @@ pub(super) async fn by_token(
     let command = Claiming::resume(head).command(&shared.key);
     let mut pauses = Pauses::new(shared);
     loop {
-        let error = match shared.ledger.close_by_token(&command).await {
+        let submission = timeout(shared.rules.commit_bound, shared.ledger.close_by_token(&command));
+        let Ok(answer) = submission.await else {
+            tracing::warn!(channel = %stored.channel, "nothing is known of the token close in time; it is submitted again");
+            continue;
+        };
+        let error = match answer {
             Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
                 return settled(shared, stored, ending, &submitted, units).await;
             }
