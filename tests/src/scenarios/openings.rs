@@ -1,6 +1,6 @@
 //! What the contract opens, and what it refuses to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lockstep_protocol::ledger::{ChannelRecord, Command, Open, RegisterBank};
 use lockstep_protocol::opening::SignedOpening;
@@ -10,6 +10,10 @@ use crate::contract::{As, ObservedContract};
 use crate::forge::{Forge, ForgedChannel, after, now};
 use crate::runtime::block_on;
 use crate::scenario::{Context, Failure, Scenario, expect_eq};
+
+/// How long a peer may be behind, and how often it is asked.
+const CATCH_UP: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(50);
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a bank is registered by its organisation's administrator alone", run: registration },
@@ -32,6 +36,18 @@ pub(super) async fn registered(
         .submit("register the bank", RegisterBank::FUNCTION, &document(&forge.registration("BankMSP")))
         .await;
     call.json()?;
+    let key = forge.bank().public_key().to_string().into_bytes();
+    // A peer that is some blocks behind would refuse what follows.
+    for msp_id in ["BankMSP", "ClientMSP", "VendorMSP"] {
+        let peer = context.unobserved(&context.contract(scenario, msp_id, As::User)?);
+        let give_up = Instant::now() + CATCH_UP;
+        while let Err(failure) = peer.evaluate("the bank", "Bank", std::slice::from_ref(&key)).await.json() {
+            if Instant::now() >= give_up {
+                return Err(failure);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
     context.contract(scenario, "ClientMSP", As::User)
 }
 
