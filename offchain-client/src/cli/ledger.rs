@@ -275,7 +275,7 @@ impl From<LedgerError> for CliError {
                 Exit::Failed
             }
             LedgerError::Unavailable { .. } => Exit::Unreachable,
-            LedgerError::OutcomeUnknown { .. } => Exit::OutcomeUnknown,
+            LedgerError::OutcomeUnknown { .. } | LedgerError::Unheard { .. } => Exit::OutcomeUnknown,
             LedgerError::UnreadableEvent { .. } | LedgerError::Violation { .. } => Exit::Mismatch,
         };
         let number = error.refusal().map(|refusal| refusal.number());

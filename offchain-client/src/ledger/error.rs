@@ -1,6 +1,7 @@
 //! How a question to the ledger fails, and what the caller can do about it.
 
 use std::fmt;
+use std::time::Duration;
 
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::refusal::Refusal;
@@ -76,6 +77,13 @@ pub enum LedgerError {
         /// What was waited for.
         reason: String,
     },
+    /// Nothing was heard of a submission within the time that the caller has for it: an orderer may have lost it. Submitting the
+    /// same again is safe.
+    #[error("nothing was heard of the submission within {} s; submit the same again, which is safe", .limit.as_secs_f64())]
+    Unheard {
+        /// How long was waited.
+        limit: Duration,
+    },
     /// An event is not one of the contract's: that of a newer contract, or two peers that lie. Do not act on it.
     #[error("an event is not the contract's ({what}); check that this program is as new as the contract")]
     UnreadableEvent {
@@ -109,6 +117,12 @@ impl LedgerError {
     /// Whether the same question may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::NotCommitted { .. } | Self::OutcomeUnknown { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::NotCommitted { .. }
+                | Self::OutcomeUnknown { .. }
+                | Self::Unheard { .. }
+        )
     }
 }

@@ -33,15 +33,7 @@ pub(super) async fn by_release(
     let facts: Facts = replay::decode_note(&stored.facts)?;
     let mut pauses = Pauses::new(shared);
     loop {
-        let submission = timeout(shared.rules.commit_bound, shared.ledger.close_by_release(&command));
-        let Ok(answer) = submission.await else {
-            tracing::warn!(channel = %stored.channel, "nothing is known of the close in time");
-            if shared.times(&facts.record).release_can_be_tried() {
-                continue;
-            }
-            return claim(shared, stored, ending, None).await;
-        };
-        let error = match answer {
+        let error = match in_time(shared, shared.ledger.close_by_release(&command)).await {
             Ok(submitted) if is_this_release(&submitted.record, &head) => {
                 return settled(shared, stored, ending, &submitted, head.released()).await;
             }
@@ -70,12 +62,7 @@ pub(super) async fn by_token(
     let command = Claiming::resume(head).command(&shared.key);
     let mut pauses = Pauses::new(shared);
     loop {
-        let submission = timeout(shared.rules.commit_bound, shared.ledger.close_by_token(&command));
-        let Ok(answer) = submission.await else {
-            tracing::warn!(channel = %stored.channel, "nothing is known of the token close in time; it is submitted again");
-            continue;
-        };
-        let error = match answer {
+        let error = match in_time(shared, shared.ledger.close_by_token(&command)).await {
             Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
                 return settled(shared, stored, ending, &submitted, units).await;
             }
@@ -99,6 +86,15 @@ pub(super) async fn by_token(
         }
         pauses.pause().await;
     }
+}
+
+/// Waits for a close for L at most: the margin has room for two that long.
+async fn in_time(
+    shared: &Shared,
+    close: impl Future<Output = Result<Submitted<ChannelRecord>, LedgerError>>,
+) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    let limit = shared.rules.commit_bound;
+    timeout(limit, close).await.unwrap_or(Err(LedgerError::Unheard { limit }))
 }
 
 /// Whether a channel in this state pays the vendor nothing more on the vendor's word.

@@ -130,6 +130,30 @@ async fn a_close_that_fails_in_passing_is_tried_again_without_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_close_that_an_orderer_lost_is_handed_in_again() {
+    let mut world = World::new().await;
+    world.rules.commit_bound = Duration::from_millis(300);
+    world.stop_vendor().await.unwrap();
+    world.start_vendor().await;
+    let (wallet, channel) = world.channel(10).await;
+    assert_eq!(all(wallet.pay(channel, order(4), |_| {}).await.unwrap()), 4);
+    world.ledger.lose_closes(2);
+    assert_eq!(wallet.release(channel).await.unwrap().last.number, n(4));
+    assert!(world.ledger.has_lost_all());
+    assert_eq!(phase(&world, channel).await, Phase::Closed);
+
+    // The same for a close by token, to which a refused release leads.
+    let (wallet, channel) = world.channel(10).await;
+    assert_eq!(all(wallet.pay(channel, order(4), |_| {}).await.unwrap()), 4);
+    world.ledger.fail_releases([LedgerError::Refused(Refusal::BadClientSignature)]);
+    world.ledger.lose_closes(2);
+    let _refused = wallet.release(channel).await;
+    closed(&world, channel).await;
+    assert!(world.ledger.has_lost_all());
+    assert_eq!(claimed(&world, channel), Some(Units::from_count(4)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_close_by_release_that_is_refused_is_followed_by_the_token() {
     let world = World::new().await;
     let (wallet, channel) = world.channel(10).await;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use lockstep::store::{Change, Journal as _, JournalError, Phase, SqliteJournal, Ticket};
+use lockstep::store::{Advance, Change, Journal as _, JournalError, Phase, SqliteJournal, Ticket};
 use lockstep::vendor::ServeError;
 use lockstep::wallet::WalletError;
+use lockstep_protocol::hash::ChannelId;
 
 use crate::faulty::{Fault, Faulty};
 use crate::stranger::{Stranger, n};
@@ -55,10 +56,19 @@ impl Fault for Mortal {
         if (self.kind)(&change) {
             self.countdown.store(left - 1, Ordering::SeqCst);
             if left == 1 {
-                if self.moment == Moment::After {
-                    inner.save(change).await?;
+                let last = match self.moment {
+                    Moment::After => change,
+                    // Nobody's, and refused. Its answer says that all that was queued before it is durable.
+                    Moment::Before => Change::Advance(Advance::new(
+                        ChannelId::from_bytes([0; 32]),
+                        Phase::Open,
+                        Phase::Open,
+                    )),
+                };
+                match inner.save(last).await {
+                    Ok(()) | Err(JournalError::Conflict) => return Err(dead()),
+                    Err(error) => return Err(error),
                 }
-                return Err(dead());
             }
         }
         inner.submit(change).await

@@ -30,6 +30,8 @@ pub(crate) struct MemLedger {
     reads: AtomicU64,
     /// What the next closes by release come to instead of what they should.
     release_faults: Mutex<VecDeque<LedgerError>>,
+    /// So many closes are taken and never heard of again, as if an orderer had lost them.
+    losing: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,8 @@ struct State {
 impl MemLedger {
     pub(crate) fn new(clock: Clock, caller: Clock) -> Self {
         let (down, reads) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { state: Mutex::default(), clock, caller, down, reads, release_faults: Mutex::default() }
+        let (release_faults, losing) = (Mutex::default(), AtomicU64::new(0));
+        Self { state: Mutex::default(), clock, caller, down, reads, release_faults, losing }
     }
 
     /// No peer answers from now on, or they do again.
@@ -58,6 +61,23 @@ impl MemLedger {
     /// The next closes by release fail so.
     pub(crate) fn fail_releases(&self, faults: impl IntoIterator<Item = LedgerError>) {
         self.release_faults.lock().unwrap().extend(faults);
+    }
+
+    /// The next closes are taken and never heard of again.
+    pub(crate) fn lose_closes(&self, count: u64) {
+        self.losing.store(count, Ordering::SeqCst);
+    }
+
+    /// Whether all closes that were to be lost are.
+    pub(crate) fn has_lost_all(&self) -> bool {
+        self.losing.load(Ordering::SeqCst) == 0
+    }
+
+    async fn order_close(&self) {
+        let one_less = |left: u64| left.checked_sub(1);
+        if self.losing.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            std::future::pending().await
+        }
     }
 
     /// The record as it stands.
@@ -167,6 +187,7 @@ impl Ledger for MemLedger {
         if let Some(fault) = self.release_faults.lock().unwrap().pop_front() {
             return Err(fault);
         }
+        self.order_close().await;
         self.end(command.channel_id(), |stored, clocks| rules::close_by_release(stored, command, clocks))
     }
 
@@ -180,6 +201,7 @@ impl Ledger for MemLedger {
     }
 
     async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.order_close().await;
         self.end(command.channel_id(), |stored, clocks| rules::close_by_token(stored, command, clocks))
     }
 

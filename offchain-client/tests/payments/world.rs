@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use lockstep::home::Home;
@@ -134,7 +134,13 @@ impl World {
     pub(crate) async fn start_vendor_on(&mut self, journal: Arc<dyn Journal>) {
         let home = Home::open(&self.vendor_folder()).unwrap();
         let identity = tls::ServerIdentity::load(&home, None).unwrap();
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        // A connection of another test may have been given the port meanwhile: it is free again when that ends.
+        let bound = OnceLock::new();
+        eventually(async || {
+            TcpListener::bind(self.address).await.is_ok_and(|listener| bound.set(listener).is_ok())
+        })
+        .await;
+        let listener = bound.into_inner().unwrap();
         self.address = listener.local_addr().unwrap();
         let presence = Presence {
             organization: "VendorMSP".to_owned(),
