@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod demo;
 pub mod endorsers;
+pub mod folder;
 pub mod forge;
 pub mod hostile;
 pub mod liar;

@@ -61,7 +61,8 @@ pub fn run(options: Options) -> Result<bool, Failure> {
 
     let started = Instant::now();
     let conclusion = conclude(&context, reference.map(Arc::new), options.filter.clone());
-    if options.filter.is_none() {
+    let filtered = options.filter.is_some();
+    if !filtered {
         let run = result(&profile, &conclusion, started);
         fs::create_dir_all(&options.out)?;
         fs::write(
@@ -71,7 +72,13 @@ pub fn run(options: Options) -> Result<bool, Failure> {
     }
     if options.record && !conclusion.has_failed() {
         let file = options.recorded.join(format!("fabric-{}.json", profile.version));
-        observation::write(&file, &context.recorder.recording())?;
+        let mut recording = Recording::default();
+        // Scenarios that did not run keep what was recorded of them.
+        if filtered && file.exists() {
+            recording = observation::read(&file)?;
+        }
+        recording.extend(context.recorder.recording());
+        observation::write(&file, &recording)?;
     }
     Ok(!conclusion.has_failed())
 }

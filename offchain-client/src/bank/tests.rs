@@ -11,5 +11,6 @@ mod openings;
 mod poison;
 mod settlement;
 mod slow;
+mod submission;
 mod suspense;
 mod world;

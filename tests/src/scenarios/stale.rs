@@ -2,13 +2,13 @@
 //! out, payments by a clock that is off. Each is refused, and nothing is lost.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::{Refusal, Units};
 
 use super::endings::reach;
+use crate::folder;
 use crate::forge::{after, now};
 use crate::hostile::{Hostile, Said};
 use crate::process::ProcessError;
@@ -26,22 +26,6 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "nothing is accepted on a channel that is closing", run: closing },
     Scenario { name: "nothing is accepted past the vendor's margin", run: margin },
 ];
-
-/// Copies a folder and what is in it.
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(to)?;
-    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let there = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &there)?;
-        } else {
-            fs::copy(entry.path(), there)?;
-        }
-    }
-    Ok(())
-}
 
 fn ends_with<T: std::fmt::Debug>(
     what: &str,
@@ -62,7 +46,7 @@ fn old_copy(context: &Context) -> Result<(), Failure> {
     pay(closed)?;
     pay(refunded)?;
     let (home, old) = (world.home(Party::Client), world.file("old-copy"));
-    copy(&home, &old)?;
+    folder::copy(&home, &old)?;
     pay(closed)?;
     pay(refunded)?;
     fs::remove_dir_all(&home)?;

@@ -1,7 +1,6 @@
 //! A client: opens, pays, closes, cheats as its script says, and is killed in the middle of it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use super::script::{Burst, Plan, Visit, Visits};
 use super::tally::Note;
 use super::town::{Seat, Town};
 use super::{Storm, rest};
+use crate::folder;
 use crate::process::{self, Ended};
 use crate::scenario::Failure;
 use crate::world::{micros, text};
@@ -270,7 +270,7 @@ impl<'a> Client<'a> {
     fn old_copy(&self, visit: &Visit, channel: ChannelId) -> Result<(), Failure> {
         let seat = self.seat()?;
         let copy = seat.home.with_extension("copy");
-        copy_folder(&seat.home, &copy)?;
+        folder::copy(&seat.home, &copy)?;
         let Some(burst) = visit.bursts.first() else { return Ok(()) };
         let paid = self.burst(visit, channel, &Burst { kill: None, ..*burst })?;
         if matches!(paid, Deed::Done(_)) {
@@ -353,19 +353,4 @@ impl<'a> Client<'a> {
             _ => Err(Failure::new(format!("{who}: {what} ended with {code:?}: {stdout} {stderr}"))),
         }
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    fs::set_permissions(to, fs::metadata(from)?.permissions())?;
-    Ok(())
 }

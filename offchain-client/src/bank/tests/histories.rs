@@ -9,6 +9,7 @@ use lockstep_protocol::ledger::{ChannelState, FreezeReason};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::submission::{Submission, submission};
 use super::world::{Granted, World, proven, secret, time};
 use crate::ledger::LedgerEvent;
 
@@ -24,13 +25,8 @@ enum Step {
         price: u64,
     },
     AskAgain(usize),
-    Open(usize),
-    Cancel(usize),
-    Release(usize, u32),
-    Token(usize, u32),
-    Refund(usize),
-    Freeze(usize),
-    Resolve(usize, u32),
+    /// Somebody has the ledger do something to a channel, whether the bank is there or not.
+    Submit(usize, Submission),
     /// The operator decides that a channel is frozen; the keeper does it.
     DecideFreeze(usize),
     /// The bank reads so many events.
@@ -54,13 +50,8 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..2_usize, 1..20_u32, 1..60_u64)
             .prop_map(|(client, units, price)| Step::Grant { client, units, price }),
         3 => any().prop_map(Step::AskAgain),
-        6 => any().prop_map(Step::Open),
-        1 => any().prop_map(Step::Cancel),
-        3 => (any(), 0..20_u32).prop_map(|(channel, units)| Step::Release(channel, units)),
-        3 => (any(), 0..20_u32).prop_map(|(channel, units)| Step::Token(channel, units)),
-        1 => any().prop_map(Step::Refund),
-        2 => any().prop_map(Step::Freeze),
-        2 => (any(), 0..20_u32).prop_map(|(channel, units)| Step::Resolve(channel, units)),
+        6 => any().prop_map(|channel| Step::Submit(channel, Submission::Open)),
+        12 => (any(), submission(20)).prop_map(|(channel, submission)| Step::Submit(channel, submission)),
         1 => any().prop_map(Step::DecideFreeze),
         4 => (1..6_usize).prop_map(Step::Deliver),
         1 => any().prop_map(Step::DeliverAgain),
@@ -165,36 +156,15 @@ impl History {
                     }
                 }
             }
-            other => self.ledger(&other),
+            Step::Submit(index, submission) => self.submit(index, submission),
         }
     }
 
-    /// What the ledger lets happen, whether the bank is there or not.
-    fn ledger(&mut self, step: &Step) {
-        let (Step::Open(index)
-        | Step::Cancel(index)
-        | Step::Release(index, _)
-        | Step::Token(index, _)
-        | Step::Refund(index)
-        | Step::Freeze(index)
-        | Step::Resolve(index, _)) = step
-        else {
-            panic!("{step:?} is none of the ledger's")
-        };
+    /// Refusals are the ledger's business.
+    fn submit(&mut self, index: usize, submission: Submission) {
         let count = self.channels.len().max(1);
         let Some(channel) = self.channels.get_mut(index % count) else { return };
-        let granted = &mut channel.granted;
-        // Refusals are the ledger's business.
-        let _outcome = match step {
-            Step::Open(_) => self.world.open(granted),
-            Step::Cancel(_) => self.world.cancel(granted),
-            Step::Release(_, units) => self.world.close_by_release(granted, *units),
-            Step::Token(_, units) => self.world.close_by_token(granted, *units),
-            Step::Refund(_) => self.world.refund(granted),
-            Step::Freeze(_) => self.world.freeze(granted),
-            Step::Resolve(_, units) => self.world.resolve(granted, *units),
-            other => panic!("{other:?} is none of the ledger's"),
-        };
+        let _outcome = self.world.submit(&mut channel.granted, submission);
     }
 
     /// A client that has lost the answer asks the same again.

@@ -8,6 +8,7 @@ use lockstep_protocol::ledger::ChannelState;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::submission::{Submission, submission};
 use super::world::{Granted, World, secret};
 use crate::bank::books::{Direction, Transfer};
 use crate::ledger::LedgerEvent;
@@ -20,13 +21,7 @@ enum Step {
     Deposit { party: usize, micros: u64 },
     Withdraw { party: usize, micros: u64 },
     Grant { client: usize, vendor: usize, units: u32, price: u64 },
-    Open(usize),
-    Cancel(usize),
-    Release(usize, u32),
-    Token(usize, u32),
-    Refund(usize),
-    Freeze(usize),
-    Resolve(usize, u32),
+    Submit(usize, Submission),
     Replay(usize),
     Restart,
 }
@@ -38,13 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..4_usize, 1..2_000_u64).prop_map(|(party, micros)| Step::Withdraw { party, micros }),
         4 => (0..2_usize, 2..4_usize, 1..20_u32, 1..40_u64)
             .prop_map(|(client, vendor, units, price)| Step::Grant { client, vendor, units, price }),
-        4 => any().prop_map(Step::Open),
-        1 => any().prop_map(Step::Cancel),
-        2 => (any(), 0..22_u32).prop_map(|(channel, units)| Step::Release(channel, units)),
-        2 => (any(), 0..22_u32).prop_map(|(channel, units)| Step::Token(channel, units)),
-        1 => any().prop_map(Step::Refund),
-        2 => any().prop_map(Step::Freeze),
-        2 => (any(), 0..22_u32).prop_map(|(channel, units)| Step::Resolve(channel, units)),
+        4 => any().prop_map(|channel| Step::Submit(channel, Submission::Open)),
+        10 => (any(), submission(22)).prop_map(|(channel, submission)| Step::Submit(channel, submission)),
         1 => any().prop_map(Step::Replay),
         1 => Just(Step::Restart),
     ]
@@ -123,26 +113,12 @@ impl Run {
     }
 
     /// What the ledger lets happen is posted; what it refuses changes nothing.
-    async fn ledger(&mut self, step: &Step, index: usize) {
+    async fn submit(&mut self, index: usize, submission: Submission) {
         let count = self.channels.len();
         let Some(channel) = self.channels.get_mut(index % count.max(1)) else { return };
-        let granted = &mut channel.granted;
-        let outcome = match step {
-            Step::Open(_) => self.world.open(granted),
-            Step::Cancel(_) => self.world.cancel(granted),
-            Step::Release(_, units) => self.world.close_by_release(granted, *units),
-            Step::Token(_, units) => self.world.close_by_token(granted, *units),
-            Step::Refund(_) => self.world.refund(granted),
-            Step::Freeze(_) => self.world.freeze(granted),
-            Step::Resolve(_, units) => self.world.resolve(granted, *units),
-            other => panic!("{other:?} is none of the ledger's"),
-        };
-        let Ok(Some(event)) = outcome else { return };
-        let units = match step {
-            Step::Release(_, units) | Step::Token(_, units) | Step::Resolve(_, units) => i128::from(*units),
-            _ => 0,
-        };
-        follow(&mut self.model, channel, &event, units, matches!(step, Step::Release(..)));
+        let Ok(Some(event)) = self.world.submit(&mut channel.granted, submission) else { return };
+        let units = i128::from(submission.units());
+        follow(&mut self.model, channel, &event, units, matches!(submission, Submission::Release(_)));
         let before = self.world.now();
         self.world.set_time(self.world.expired(&self.channels[index % count].granted).transaction);
         let applied = self.world.see(&event).await;
@@ -226,13 +202,7 @@ async fn live(world: World, steps: Vec<Step>) {
                     assert_eq!((applied.posted, applied.already_done, applied.alarms), (0, 1, 0));
                 }
             }
-            Step::Open(index)
-            | Step::Cancel(index)
-            | Step::Release(index, _)
-            | Step::Token(index, _)
-            | Step::Refund(index)
-            | Step::Freeze(index)
-            | Step::Resolve(index, _) => run.ledger(&step, index).await,
+            Step::Submit(index, submission) => run.submit(index, submission).await,
         }
         run.check().await;
     }
@@ -259,16 +229,21 @@ async fn one_life_on_postgresql() {
     let mut steps = vec![Step::Deposit { party: 0, micros: 5_000 }, Step::Deposit { party: 1, micros: 900 }];
     for channel in 0..6 {
         steps.push(Step::Grant { client: channel % 2, vendor: 2, units: 10, price: 20 });
-        steps.push(Step::Open(channel));
+        steps.push(Step::Submit(channel, Submission::Open));
     }
     steps.extend([
-        Step::Release(0, 4),
-        Step::Token(1, 10),
-        Step::Freeze(2),
-        Step::Token(2, 3),
+        Step::Submit(0, Submission::Release(4)),
+        Step::Submit(1, Submission::Token(10)),
+        Step::Submit(2, Submission::Freeze),
+        Step::Submit(2, Submission::Token(3)),
         Step::Restart,
     ]);
-    steps.extend([Step::Resolve(2, 5), Step::Refund(3), Step::Replay(1), Step::Replay(7)]);
+    steps.extend([
+        Step::Submit(2, Submission::Resolve(5)),
+        Step::Submit(3, Submission::Refund),
+        Step::Replay(1),
+        Step::Replay(7),
+    ]);
     steps.extend([Step::Withdraw { party: 2, micros: 100 }, Step::Withdraw { party: 0, micros: 90_000 }]);
     live(world, steps).await;
 }
