@@ -14,15 +14,16 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("asset-transfer-basic", &["hlf-shim"]),
     ("asset-transfer-private-data", &["hlf-shim"]),
     ("asset-transfer-sbe", &["hlf-shim"]),
     ("events", &["hlf-shim"]),
-    ("hlf-devnet", &["hlf-proto"]),
+    ("hlf-devnet", &["hlf-proto", "hlf-selector"]),
     ("hlf-gateway", &["hlf-proto"]),
     ("hlf-proto", &[]),
-    ("hlf-shim", &["hlf-proto", "hlf-shim-macros"]),
+    ("hlf-selector", &[]),
+    ("hlf-shim", &["hlf-proto", "hlf-selector", "hlf-shim-macros"]),
     ("hlf-shim-macros", &[]),
     ("lockstep", &["hlf-gateway", "lockstep-protocol"]),
     ("lockstep-bench", &["lockstep", "lockstep-protocol"]),

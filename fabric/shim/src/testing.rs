@@ -34,7 +34,6 @@ mod collection;
 mod keys;
 mod ledger;
 mod queries;
-mod selector;
 mod simulation;
 mod state;
 

@@ -320,7 +320,8 @@ async fn composite_keys_and_rich_queries_come_in_pages() {
             (r#"query {"selector":{"owner":"ann"}}"#, "k0 k2"),
             (page, "k0 then 1"),
             (next, "k2 then 2"),
-            (r#"query {"selector":{"x":{"$regex":"."}}}"#, "..has no operator $regex"),
+            (r#"query {"selector":{"owner":{"$regex":"^b"}}}"#, "k1"),
+            (r#"query {"selector":{"x":{"$text":"."}}}"#, "..Invalid operator: $text"),
         ],
     )
     .await;

@@ -16,7 +16,6 @@ pub mod private;
 pub mod query;
 pub mod rich_query;
 pub mod rwset;
-pub mod selector;
 pub mod simulator;
 pub mod snapshot;
 #[cfg(test)]

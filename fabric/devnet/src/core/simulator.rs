@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use hlf_proto::queryresult::Kv;
+use hlf_selector::RichQuery;
+use prost::Message;
+
 use super::definition::Collection;
 use super::interest::PrivateReads;
 use super::private::{hashed_namespace, private_namespace, state_key};
 use super::query::{HistoryQuery, ListQuery, Query, RangeQuery};
-use super::rich_query::RichQuery;
+use super::rich_query;
 use super::rwset::RwsetBuilder;
 use super::snapshot::{Metadata, Snapshot};
 
@@ -220,7 +224,7 @@ impl Simulator {
         let mut results = Vec::new();
         while results.len() < limit {
             let Some(kv) = query.next(&*self.snapshot)? else { break };
-            results.push(prost::Message::encode_to_vec(&kv));
+            results.push(kv.encode_to_vec());
         }
         let bookmark = Some(query.bookmark(&*self.snapshot)?);
         let id = self.take_id();
@@ -252,14 +256,17 @@ impl Simulator {
         let query = RichQuery::parse(text)?;
         let bookmark = page.map(|page| page.bookmark.as_str()).unwrap_or_default();
         let limit = page.map_or(TOTAL_QUERY_LIMIT, page_limit);
-        let found = query.run(&*self.snapshot, &namespace, bookmark, limit)?;
+        let found = rich_query::run(&query, &*self.snapshot, &namespace, bookmark, limit)?;
         if collection.is_empty() {
             for entry in &found.entries {
                 self.set.read(&context.namespace, &entry.key, Some(entry.version));
             }
         }
-        let results: Vec<Vec<u8>> =
-            found.entries.into_iter().map(|entry| entry.into_result(&context.namespace)).collect();
+        let results = found.entries.into_iter().map(|entry| {
+            let namespace = context.namespace.clone();
+            Kv { namespace, key: entry.key, value: entry.value }.encode_to_vec()
+        });
+        let results: Vec<Vec<u8>> = results.collect();
         if page.is_none() {
             return self.open(Query::List(ListQuery::new(results)));
         }

@@ -9,8 +9,8 @@ use hlf_proto::protos::{
     QueryResultBytes, QueryStateClose, QueryStateNext,
 };
 use hlf_proto::queryresult::Kv;
+use hlf_selector::RichQuery;
 
-use super::selector::RichQuery;
 use super::simulation::{Progress, Refusal, Simulation};
 
 /// How many results a peer sends at once.
@@ -84,20 +84,24 @@ impl Simulation {
     fn rich(&self, request: GetQueryResult) -> Result<Vec<u8>, Refusal> {
         let GetQueryResult { query, collection, metadata } = request;
         let mut progress = self.begin_query(&collection)?;
-        let query = RichQuery::parse(&query).map_err(Refusal::Query)?;
-        let entries = self.setting.state.between(self.chaincode(), &collection, "", "");
-        let found = query.run(entries).map_err(Refusal::Query)?;
-        let results = found.into_iter().map(|(key, value)| self.entry(&key, value));
-        if !collection.is_empty() || metadata.is_empty() {
-            return Ok(progress.queries.open(results.collect()));
+        let query = RichQuery::parse(&query)?;
+        let page_of = match (collection.as_str(), metadata.as_slice()) {
+            ("", metadata @ [_, ..]) => Some(QueryMetadata::decode(metadata)?),
+            _ => None,
+        };
+        if page_of.is_some() {
+            progress.page(&self.setting.key.tx_id)?;
         }
-        let QueryMetadata { page_size, bookmark } = Message::decode(metadata.as_slice())?;
-        progress.page(&self.setting.key.tx_id)?;
-        let skip = if bookmark.is_empty() { Ok(0) } else { bookmark.parse() };
-        let skip: usize = skip.map_err(|_| Refusal::Query("invalid bookmark value".to_owned()))?;
-        let results: Vec<_> = results.skip(skip).take(size(page_size)).collect();
-        let next = skip.saturating_add(results.len());
-        Ok(page(results, next.to_string()))
+        let mut search = query.search(page_of.as_ref().map_or("", |page| &page.bookmark))?;
+        for (key, value) in self.setting.state.between(self.chaincode(), &collection, "", "") {
+            search.offer(key, value.clone(), ());
+        }
+        let found = search.page(page_of.as_ref().map_or(usize::MAX, |page| size(page.page_size)));
+        let results = found.entries.into_iter().map(|entry| self.entry(&entry.key, entry.value)).collect();
+        Ok(match page_of {
+            Some(_) => page(results, found.bookmark),
+            None => progress.queries.open(results),
+        })
     }
 
     /// Private data can only be queried by a transaction that writes nothing.

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use hlf_proto::protos::chaincode_message::Type;
 use hlf_proto::protos::{ChaincodeInput, ChaincodeMessage, ChaincodeSpec, Response, SignedProposal};
 use hlf_proto::{DecodeError, Message};
+use hlf_selector::RichQueryError;
 
 use super::chaincodes::Chaincodes;
 use super::collection::Collection;
@@ -61,8 +62,8 @@ pub(super) enum Refusal {
     NoChaincode(String),
     #[error("txid: {tx_id}({channel_id}) exists")]
     AlreadyRuns { tx_id: String, channel_id: String },
-    #[error("invalid query: {0}")]
-    Query(String),
+    #[error(transparent)]
+    Query(#[from] RichQueryError),
 }
 
 /// What one transaction did so far.

@@ -1,8 +1,8 @@
 //! Why a simulation refuses a call.
 
+use hlf_selector::RichQueryError;
 use thiserror::Error;
 
-use crate::core::rich_query::RichQueryError;
 use crate::core::snapshot::{SnapshotError, Version};
 
 /// Why a call of the chaincode was refused. The texts are Fabric's where Fabric has one.

@@ -92,10 +92,12 @@ fn types_are_ordered_as_in_couchdb() {
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let error = |selector: Value| Selector::parse(&selector).unwrap_err().to_string();
-    assert!(error(json!({"a": {"$text": "x"}})).contains("Invalid operator: $text"));
+    assert!(error(json!({"a": {"$text": "x"}})).contains("Invalid operator: $text (supported are $eq, "));
     assert!(error(json!({"a": {"$size": "x"}})).contains("Bad argument for operator $size"));
     assert!(error(json!({"a": {"$mod": [0, 1]}})).contains("Bad argument for operator $mod"));
-    assert!(error(json!({"a": {"$regex": "(?=x)"}})).contains("cannot use the regular expression"));
+    assert!(
+        error(json!({"a": {"$regex": "(?=x)"}})).contains(r#"the regular expression "(?=x)" cannot be used"#)
+    );
     assert!(error(json!([])).contains("Selector must be a JSON object"));
     let mut deep = json!({"a": 1});
     for _ in 0..40 {

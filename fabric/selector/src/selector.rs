@@ -23,9 +23,9 @@ pub enum SelectorError {
         "error handling CouchDB request. Error:invalid_selector,  Status Code:400,  Reason:Selector must be a JSON object"
     )]
     NoObject,
-    /// An operator that CouchDB does not have, or that devnet does not support.
+    /// An operator that CouchDB does not have, or that is not supported here.
     #[error(
-        "error handling CouchDB request. Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: {0} (hlf-devnet supports $eq, $ne, $gt, $gte, $lt, $lte, $exists, $type, $in, $nin, $size, $mod, $regex, $beginsWith, $all, $elemMatch, $allMatch, $keyMapMatch, $and, $or, $nor, $not)"
+        "error handling CouchDB request. Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: {0} (supported are $eq, $ne, $gt, $gte, $lt, $lte, $exists, $type, $in, $nin, $size, $mod, $regex, $beginsWith, $all, $elemMatch, $allMatch, $keyMapMatch, $and, $or, $nor, $not)"
     )]
     Operator(String),
     /// An operator with an argument of the wrong type.
@@ -39,7 +39,7 @@ pub enum SelectorError {
         argument: String,
     },
     /// A regular expression that does not compile here; look-around and back-references are not supported.
-    #[error("hlf-devnet cannot use the regular expression {pattern:?}")]
+    #[error("the regular expression {pattern:?} cannot be used")]
     Regex {
         /// The expression.
         pattern: String,
@@ -54,12 +54,11 @@ pub enum SelectorError {
 
 /// The place of a field in a document, `colour.name`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Path(Vec<String>);
+pub(crate) struct Path(Vec<String>);
 
 impl Path {
     /// Reads a path with dots between; `\.` is a dot in a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let mut names = vec![String::new()];
         let mut letters = text.chars();
         while let Some(letter) = letters.next() {
@@ -80,8 +79,7 @@ impl Path {
     }
 
     /// The value at this place.
-    #[must_use]
-    pub fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+    pub(crate) fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(document, |value, name| match value {
             Value::Object(fields) => fields.get(name),
             Value::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
@@ -90,7 +88,7 @@ impl Path {
     }
 
     /// Puts a value at this place of an object, with objects around it as needed.
-    pub fn insert(&self, target: &mut Value, value: Value) {
+    pub(crate) fn insert(&self, target: &mut Value, value: Value) {
         let mut place = target;
         for name in &self.0 {
             if !place.is_object() {
@@ -105,7 +103,7 @@ impl Path {
 
 /// A condition on documents.
 #[derive(Debug)]
-pub struct Selector(Node);
+pub(crate) struct Selector(Node);
 
 #[derive(Debug)]
 enum Node {
@@ -137,14 +135,13 @@ impl Selector {
     ///
     /// # Errors
     /// When it is malformed or uses an operator that is not supported.
-    pub fn parse(value: &Value) -> Result<Self, SelectorError> {
+    pub(crate) fn parse(value: &Value) -> Result<Self, SelectorError> {
         let object = value.as_object().ok_or(SelectorError::NoObject)?;
         Ok(Self(combination(object, &Path::default(), false, 0)?))
     }
 
     /// True when the document is one of those.
-    #[must_use]
-    pub fn matches(&self, document: &Value) -> bool {
+    pub(crate) fn matches(&self, document: &Value) -> bool {
         self.0.matches(document)
     }
 }
@@ -312,8 +309,7 @@ fn type_name(value: &Value) -> &'static str {
 }
 
 /// CouchDB's order of JSON values.
-#[must_use]
-pub fn compare(left: &Value, right: &Value) -> Ordering {
+pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
         (Value::Number(left), Value::Number(right)) => match (left.as_i64(), right.as_i64()) {
