@@ -5,12 +5,22 @@ use std::collections::BTreeSet;
 use lockstep::bank::books::Decisions;
 use lockstep::bank::keeper::{Step, View, next_step};
 use lockstep_protocol::fraud::FraudProof;
-use lockstep_protocol::ledger::{Cancel, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve};
-use lockstep_protocol::posting::{self, BankView, Movement, Pot};
+use lockstep_protocol::ledger::{
+    Cancel, ChannelChange, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve,
+};
+use lockstep_protocol::posting::{self, BankView, Movement, PostingError, Pot};
 use lockstep_protocol::{Amount, EvidenceHash, Timestamp};
 
 use crate::fixture::{CHANNELS, DEPOSIT, DRIFT, OPEN_BY, START, fixture};
 use crate::ledger::{Command, Ledger};
+use crate::memo::Memo;
+
+/// What [`posting::movements`] gives by event, record's time and bank's clock; else it depends on change, record and posted claim.
+static POSTINGS: Memo<
+    (ChannelState, Timestamp, Timestamp),
+    (ChannelChange, ChannelRecord, Amount),
+    Result<Vec<Movement>, PostingError>,
+> = Memo::new();
 
 /// What the books hold for one channel.
 #[derive(Debug, Clone, Default)]
@@ -125,7 +135,11 @@ impl Bank {
             drift: fixture.drift,
             now,
         };
-        match posting::movements(&change, record, book.claim, view) {
+        let arguments = (change, record.clone(), book.claim);
+        let judged = POSTINGS.get((change.state, record.ts(), now), &arguments, || {
+            posting::movements(&change, record, book.claim, view)
+        });
+        match judged {
             Ok(movements) => {
                 if change.state == ChannelState::Claimed {
                     book.claim = change.to_vendor;

@@ -3,12 +3,15 @@
 use lockstep::stream::{ToClient, ToVendor, Welcome};
 use lockstep_protocol::ledger::{CloseByRelease, CloseByToken};
 use lockstep_protocol::payment::{Ack, Batch, Head, Payment, PaymentRecord};
-use lockstep_protocol::token_chain::TokenChain;
-use lockstep_protocol::{Lock, Memo, PaymentNumber, Signature, Timestamp, Token, Units};
+use lockstep_protocol::{Lock, Memo, PaymentNumber, Signature, Timestamp, TxHash, Units};
 
-use crate::fixture::{CHANNELS, UNITS, fixture};
+use crate::fixture::{CHANNELS, fixture};
 use crate::journal::Stored;
 use crate::ledger::Command;
+use crate::memo::Memo;
+
+/// What a channel's payment key signs, by what is signed.
+static SIGNED: Memo<TxHash, usize, Signature> = Memo::new();
 
 /// A client that pays as it likes.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +34,6 @@ impl Payer {
     pub(crate) fn message(&mut self, channel: usize, kind: u8, now: Timestamp) -> Option<ToVendor> {
         let fixture = fixture();
         let opening = fixture.opening(channel);
-        let key = fixture.seed.payment_key(&opening.opening().terms().nonce);
         let chain = self.chains.get_mut(channel)?;
         let start = (Head::start(opening.opening()), *opening.bank_signature());
         if chain.is_empty() {
@@ -44,15 +46,13 @@ impl Payer {
         if kind == 4 {
             return Some(ToVendor::Release(signature));
         }
-        let released = head.released().as_count() + 1;
-        if released > UNITS {
-            return None;
-        }
-        let token = if kind == 2 { *head.token() } else { token(channel, released) };
+        let next = fixture.token(channel, head.released().as_count() + 1)?;
+        let token = if kind == 2 { *head.token() } else { next };
         let memo = Memo::new(if kind == 1 { "again" } else { "" }).ok()?;
         let ts = now.max(head.ts());
         let unlocked = PaymentRecord { units: Units::from_count(1), ts, token, lock: Lock::ZERO, memo };
-        let signed = key.sign(&Payment::chain(&head, &unlocked).ok()?.tx().as_digest());
+        let tx = Payment::chain(&head, &unlocked).ok()?.tx();
+        let signed = SIGNED.get(tx, &channel, || fixture.payment_key(channel).sign(&tx.as_digest()));
         let lock = if kind == 0 { Lock::from_bytes([9; 64]) } else { Lock::seal(&signature, &signed) };
         let record = PaymentRecord { lock, ..unlocked };
         let payment = Payment::chain(&head, &record).ok()?;
@@ -61,13 +61,6 @@ impl Payer {
         }
         Some(ToVendor::Batch(Batch { first: payment.number(), records: vec![record] }.encode()))
     }
-}
-
-fn token(channel: usize, released: u32) -> Token {
-    let nonce = fixture().opening(channel).opening().terms().nonce;
-    let chain = TokenChain::new(nonce, &fixture().seed.chain_seed(&nonce), Units::from_count(UNITS));
-    let token = chain.and_then(|mut chain| chain.token(Units::from_count(released)));
-    token.expect("a unit of the channel")
 }
 
 /// What a vendor says that lies; kinds: 3 an acknowledgement, else a greeting, both of a payment that was not made.

@@ -11,7 +11,7 @@ use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
 use lockstep_protocol::{
     Amount, ChannelId, IdentityRoot, LedgerId, MaxDrift, Memo, Nonce, Reputation, SecretKey, ShortText,
-    Timestamp, Units,
+    Timestamp, Token, Units,
 };
 
 /// Channels of a history.
@@ -44,8 +44,28 @@ pub(crate) struct Fixture {
     pub(crate) ledger: LedgerId,
     pub(crate) registration: BankRegistration,
     pub(crate) openings: [SignedOpening; CHANNELS],
+    /// The client's keys and tokens, which the wallet grows from its seed at every stream, for a client that cheats.
+    payments: [PaymentSecrets; CHANNELS],
     pub(crate) terms: VendorTerms,
     pub(crate) drift: MaxDrift,
+}
+
+/// What the client pays with on a channel.
+#[derive(Debug)]
+struct PaymentSecrets {
+    nonce: Nonce,
+    key: SecretKey,
+    /// f₀ … f_N.
+    tokens: Vec<Token>,
+}
+
+impl PaymentSecrets {
+    fn grow(seed: &WalletSeed, nonce: Nonce) -> Self {
+        let chain = TokenChain::new(nonce, &seed.chain_seed(&nonce), Units::from_count(UNITS));
+        let mut chain = chain.expect("a few tokens");
+        let tokens = (0..=UNITS).map(|c| chain.token(Units::from_count(c)).expect("a unit of the channel"));
+        Self { nonce, key: seed.payment_key(&nonce), tokens: tokens.collect() }
+    }
 }
 
 pub(crate) fn at(millis: u64) -> Timestamp {
@@ -75,13 +95,11 @@ pub(crate) fn fixture() -> &'static Fixture {
             Ok(Outcome::Changed(registration) | Outcome::AlreadyDone(registration)) => registration,
             Err(refusal) => panic!("{refusal}"),
         };
-        let openings = [1, 2].map(|number| {
-            let nonce = Nonce::from_bytes([number; 32]);
-            let payment = seed.payment_key(&nonce);
-            let chain = TokenChain::new(nonce, &seed.chain_seed(&nonce), Units::from_count(UNITS));
+        let payments = [1, 2].map(|number| PaymentSecrets::grow(&seed, Nonce::from_bytes([number; 32])));
+        let openings = payments.each_ref().map(|PaymentSecrets { nonce, key: payment, tokens }| {
             let request = OpeningRequest {
                 ledger,
-                nonce,
+                nonce: *nonce,
                 bank_key: *bank.public_key(),
                 account_key: *account.public_key(),
                 payment_key: *payment.public_key(),
@@ -89,13 +107,13 @@ pub(crate) fn fixture() -> &'static Fixture {
                 client_identity: IdentityRoot::from_bytes([5; 32]),
                 unit_price: Amount::from_micros(PRICE),
                 token_count: Units::from_count(UNITS),
-                token_root: chain.expect("a few tokens").root(),
+                token_root: *tokens.first().expect("f₀"),
                 open_by: at(START + OPEN_BY),
                 expiry: at(START + EXPIRY),
                 memo_hash: Memo::default().hash(),
             };
             let verified =
-                SignedRequest::sign(request, &account, &payment).verify(bank.public_key(), &ledger);
+                SignedRequest::sign(request, &account, payment).verify(bank.public_key(), &ledger);
             let approval = Approval {
                 vendor_identity: IdentityRoot::from_bytes([6; 32]),
                 client_reputation: Reputation::FULL,
@@ -117,7 +135,7 @@ pub(crate) fn fixture() -> &'static Fixture {
             commit_bound: Duration::from_millis(COMMIT),
             release_wait: Duration::from_millis(RELEASE_WAIT),
         };
-        Fixture { bank, vendor, seed, ledger, registration, openings, terms, drift }
+        Fixture { bank, vendor, seed, ledger, registration, openings, payments, terms, drift }
     })
 }
 
@@ -130,5 +148,19 @@ impl Fixture {
     /// The opening of a channel.
     pub(crate) fn opening(&self, channel: usize) -> &SignedOpening {
         self.openings.get(channel % CHANNELS).expect("taken modulo their number")
+    }
+
+    /// The client's payment key of a channel.
+    pub(crate) fn payment_key(&self, channel: usize) -> &SecretKey {
+        &self.secrets(channel).key
+    }
+
+    /// f_c of a channel, if it has so many units.
+    pub(crate) fn token(&self, channel: usize, c: u32) -> Option<Token> {
+        self.secrets(channel).tokens.get(usize::try_from(c).ok()?).copied()
+    }
+
+    fn secrets(&self, channel: usize) -> &PaymentSecrets {
+        self.payments.get(channel % CHANNELS).expect("taken modulo their number")
     }
 }

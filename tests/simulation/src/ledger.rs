@@ -7,9 +7,10 @@ use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Transition};
 use lockstep_protocol::{ChannelId, Refusal, Timestamp};
 
 use crate::fixture::{CHANNELS, COMMIT, at, fixture};
+use crate::memo::Memo;
 
 /// A function's argument.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     Open(Open),
     Cancel(Cancel),
@@ -19,6 +20,32 @@ pub(crate) enum Command {
     Freeze(Freeze),
     Resolve(Resolve),
 }
+
+impl Command {
+    /// What the rules say of it. `stored` is the channel's record, `owner` what the index (client key, bank) holds.
+    fn judge(
+        &self,
+        stored: Option<ChannelRecord>,
+        owner: Option<ChannelId>,
+        clocks: Clocks,
+    ) -> Result<Changed, Refusal> {
+        let fixture = fixture();
+        let registration = Some(&fixture.registration);
+        match self {
+            Self::Open(open) => rules::open(registration, stored, owner, open, &fixture.ledger, clocks),
+            Self::Cancel(cancel) => rules::cancel(registration, stored, cancel, &fixture.ledger, clocks),
+            Self::Release(close) => rules::close_by_release(stored, close, clocks),
+            Self::Token(close) => rules::close_by_token(stored, close, clocks),
+            Self::Refund(refund) => rules::refund(stored, refund, clocks),
+            Self::Freeze(freeze) => rules::freeze(stored, freeze, clocks),
+            Self::Resolve(resolve) => rules::resolve(stored, resolve, clocks),
+        }
+    }
+}
+
+/// What the rules say of a command on a channel that the ledger does not have, by the transaction's clock and whether the endorser's
+/// bears it out; else it depends on the command.
+static UNOPENED: Memo<(Timestamp, bool), Command, Result<Changed, Refusal>> = Memo::new();
 
 /// An endorsed transaction that is not committed.
 #[derive(Debug)]
@@ -60,7 +87,7 @@ impl Ledger {
     /// Endorses at both endorsers, by their clocks, and hands the transaction to the orderer. `Ok(false)`: the same again.
     ///
     /// # Errors
-    /// The first endorser's refusal.
+    /// An endorser's refusal: of its clock, if both refuse.
     pub(crate) fn submit(
         &mut self,
         channel: usize,
@@ -68,37 +95,26 @@ impl Ledger {
         ts: Timestamp,
         (now, endorsers): (u64, [Timestamp; 2]),
     ) -> Result<bool, Refusal> {
-        let mut endorsed = None;
-        for endorser in endorsers {
-            let clocks = Clocks { transaction: ts, endorser };
-            match self.endorse(channel, command, clocks)? {
-                Outcome::Changed(transition) => endorsed = Some(transition),
-                Outcome::AlreadyDone(_) => return Ok(false),
-            }
-        }
+        let [first, second] = endorsers.map(|endorser| Clocks { transaction: ts, endorser });
+        // Both have the same record, and an endorser's own clock bounds the transaction's and decides nothing else [Spec §8].
+        second.check(fixture().drift)?;
+        let transition = match self.endorse(channel, command, first)? {
+            Outcome::Changed(transition) => transition,
+            Outcome::AlreadyDone(_) => return Ok(false),
+        };
         let version = self.versions.get(channel).copied().unwrap_or_default();
-        if let Some(transition) = endorsed {
-            self.pending.push(Pending { channel, version, transition, submitted: now });
-        }
+        self.pending.push(Pending { channel, version, transition, submitted: now });
         Ok(true)
     }
 
     fn endorse(&self, channel: usize, command: &Command, clocks: Clocks) -> Result<Changed, Refusal> {
-        let fixture = fixture();
         let stored = self.record(channel).cloned();
-        let registration = Some(&fixture.registration);
-        match command {
-            Command::Open(open) => {
-                let owner = self.owners.get(channel).copied().flatten();
-                rules::open(registration, stored, owner, open, &fixture.ledger, clocks)
-            }
-            Command::Cancel(cancel) => rules::cancel(registration, stored, cancel, &fixture.ledger, clocks),
-            Command::Release(close) => rules::close_by_release(stored, close, clocks),
-            Command::Token(close) => rules::close_by_token(stored, close, clocks),
-            Command::Refund(refund) => rules::refund(stored, refund, clocks),
-            Command::Freeze(freeze) => rules::freeze(stored, freeze, clocks),
-            Command::Resolve(resolve) => rules::resolve(stored, resolve, clocks),
+        let owner = self.owners.get(channel).copied().flatten();
+        if stored.is_some() || owner.is_some() {
+            return command.judge(stored, owner, clocks);
         }
+        let place = (clocks.transaction, clocks.check(fixture().drift).is_ok());
+        UNOPENED.get(place, command, || command.judge(None, None, clocks))
     }
 
     /// Orders and validates a transaction that is on its way; one whose record has changed since is invalid.

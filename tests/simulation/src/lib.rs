@@ -31,6 +31,7 @@ mod guide;
 mod invariant;
 mod journal;
 mod ledger;
+mod memo;
 mod network;
 mod reached;
 mod trouble;

@@ -5,15 +5,22 @@ use lockstep::party::replay;
 use lockstep::store::{Advance, Change, Evidence, NewChannel, Phase};
 use lockstep::stream::{Refused, ToClient, ToVendor, Welcome};
 use lockstep::vendor::{Ending, FRAUD_PROOF, Machine};
-use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease};
+use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease, CloseByToken};
 use lockstep_protocol::payee::{Claiming, Closing, LedgerView, NotReleased, Receiving, VendorTerms};
-use lockstep_protocol::payment::{Batch, PaymentRecord};
+use lockstep_protocol::payment::{Batch, Head, PaymentRecord};
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
-use lockstep_protocol::{Refusal, Signature, Timestamp};
+use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units};
 
 use crate::driver::Driver;
 use crate::fixture::{CHANNELS, COMMIT, DRIFT, EXPIRY, RELEASE_WAIT, START, fixture};
 use crate::ledger::Command;
+use crate::memo::Memo;
+
+/// What [`Receiving::take`] gives by the vendor's clock; else it depends on record and terms.
+static TAKEN: Memo<Timestamp, (ChannelRecord, VendorTerms), Result<Head, Refusal>> = Memo::new();
+
+/// What [`Claiming::command`] gives by channel and c; else it depends on f_c. A vendor whose clock is refused claims every round.
+static CLAIMS: Memo<(ChannelId, Units), Token, CloseByToken> = Memo::new();
 
 /// A message for a connection.
 pub(crate) type Out = (usize, u32, ToClient);
@@ -93,8 +100,11 @@ impl Vendor {
         let id = fixture().id(channel);
         if self.driver.journal.channel(id).is_none() {
             let record = look.record.ok_or(Refusal::ChannelNotSeen)?;
-            let receiving = Receiving::take(record, self.terms.clone(), look.now)?;
-            let head = replay::encode_head(receiving.head());
+            let arguments = (record.clone(), self.terms.clone());
+            let taken = TAKEN.get(look.now, &arguments, || {
+                Receiving::take(record, self.terms.clone(), look.now).map(|receiving| *receiving.head())
+            });
+            let head = replay::encode_head(&taken?);
             let new = NewChannel { channel: id, phase: Phase::Open, head, facts: String::new() };
             self.save(&Change::Create(new));
         }
@@ -280,9 +290,8 @@ impl Vendor {
                 Vec::new()
             }
             Some(Phase::Claiming) => {
-                let Some(stored) = self.driver.journal.channel(fixture().id(channel)) else {
-                    return Vec::new();
-                };
+                let id = fixture().id(channel);
+                let Some(stored) = self.driver.journal.channel(id) else { return Vec::new() };
                 let claimed = look.record.is_some_and(|record| record.claim().is_some());
                 if claimed || ended(look.record) {
                     self.advance(channel, Phase::Claiming, Phase::Closed);
@@ -291,8 +300,10 @@ impl Vendor {
                 if busy {
                     return Vec::new();
                 }
-                let command = Claiming::resume(stored.head).command(&fixture().vendor);
-                vec![Wish::Submit(channel, Box::new(Command::Token(command)))]
+                let claiming = Claiming::resume(stored.head);
+                let place = (id, stored.head.released());
+                let claim = CLAIMS.get(place, stored.head.token(), || claiming.command(&fixture().vendor));
+                vec![Wish::Submit(channel, Box::new(Command::Token(claim)))]
             }
             _ => Vec::new(),
         }
