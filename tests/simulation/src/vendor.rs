@@ -94,7 +94,7 @@ impl Vendor {
         if self.driver.journal.channel(id).is_none() {
             let record = look.record.ok_or(Refusal::ChannelNotSeen)?;
             let receiving = Receiving::take(record, self.terms.clone(), look.now)?;
-            let head = replay::encode_head(receiving.head());
+            let head = replay::encode_state(*receiving.head());
             let new = NewChannel { channel: id, phase: Phase::Open, head, facts: String::new() };
             self.save(&Change::Create(new));
         }
