@@ -72,8 +72,8 @@ impl NewWallet {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         format!(
             r#"# Configuration of a lockstep client's wallet.
-# This folder holds keys and a journal that must not fork: never run two copies of it. A wallet restored from a copy
-# must not pay on the channels that it finds.
+# This folder holds keys and a journal that must not fork: never run two copies of it. After it was restored from a copy, run
+# `lockstep client restored` first: such a wallet must not pay on the channels that it finds.
 
 # The network's profile, and the organisation whose peers this wallet asks and through which it opens channels.
 profile = {profile}

@@ -22,6 +22,7 @@ mod presignatures;
 mod receipts;
 mod refund;
 mod request;
+mod restore;
 mod settle;
 mod signer;
 
