@@ -303,7 +303,7 @@ async fn store(given: &SignedOpening, batches: &[&[Payment]]) -> Result<Duration
     let new = NewChannel {
         channel: head.channel(),
         phase: Phase::Open,
-        head: replay::encode_head(&head),
+        head: replay::encode_state(head),
         facts: "{}".to_owned(),
     };
     journal.save(Change::Create(new)).await.step("a journal")?;
@@ -311,7 +311,7 @@ async fn store(given: &SignedOpening, batches: &[&[Payment]]) -> Result<Duration
     for payments in batches {
         let (Some(batch), Some(last)) = (Batch::of(payments), payments.last()) else { continue };
         let after = Head::after(last);
-        rows.push(replay::row(&head, &after, batch.encode(), batch.first));
+        rows.push(replay::row(head, after, batch.encode(), batch.first));
         head = after;
     }
     let began = Instant::now();

@@ -114,7 +114,7 @@ fn transaction(
     cell.bytes("transaction", sent + batches * Ack::ENCODED_BYTES);
     cell.bytes("transaction_sending", sent);
     cell.bytes("transaction_storing", stored);
-    let released = paying.release(&last_ack(&payments)?, None).step("the release")?;
+    let released = paying.release(&last_ack(&payments)?, None, None).step("the release")?;
     Ok((payments, *released.signature()))
 }
 
@@ -279,6 +279,6 @@ pub(crate) fn paid_channel(
     let now = now();
     let pay = |_| paying.pay(Units::from_count(1), Memo::default(), now).step("a payment");
     let payments = (0..count).map(pay).collect::<Result<Vec<_>, _>>()?;
-    let released = paying.release(&last_ack(&payments)?, None).step("the release")?;
+    let released = paying.release(&last_ack(&payments)?, None, None).step("the release")?;
     Ok((given, payments, *released.signature()))
 }

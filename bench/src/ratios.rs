@@ -1,14 +1,12 @@
 //! Times beside the times of what they need at least, measured in turns in one run, so that whatever slows this machine slows both.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use keccak::Keccak;
-use lockstep_protocol::opening::SignedOpening;
+use lockstep::wallet::{Machine, PaidBatch, PaymentsConfig, Presignatures};
+use lockstep_protocol::payer::Resuming;
 use lockstep_protocol::payment::Head;
-use lockstep_protocol::presignature::Presignature;
-use lockstep_protocol::{Lock, Memo, Signature, Units};
+use lockstep_protocol::{Memo, Signature, Units};
 use secp256k1::{Message, Secp256k1};
 
 use crate::error::{BenchError, Step as _};
@@ -16,7 +14,7 @@ use crate::in_process;
 use crate::plan::Plan;
 use crate::results::{RatioRow, Spread};
 use crate::samples::spread;
-use crate::scene::{ChannelKeys, Scene};
+use crate::scene::Scene;
 
 /// Measures every ratio.
 pub(crate) fn measure(scene: &Scene, plan: &Plan) -> Result<Vec<RatioRow>, BenchError> {
@@ -67,68 +65,46 @@ fn release(scene: &Scene, plan: &Plan) -> Result<RatioRow, BenchError> {
     })
 }
 
-/// Presignatures drawn at once, at most.
-const LONGEST_ROW: usize = 128;
-
-/// Payments of one channel, signed and locked on two threads with presignatures [Spec §2]: a second thread draws them, and so does
-/// the signing one when it has none. Over libsecp256k1's signing of as many digests one by one on one thread.
+/// Payments of one channel, signed and locked as a wallet does that draws presignatures ahead on a second thread [Spec §2]. Over
+/// libsecp256k1's signing of as many digests one by one on one thread.
 fn presigned(scene: &Scene, plan: &Plan) -> Result<RatioRow, BenchError> {
     let baseline = Libsecp256k1::new()?;
     interleaved("sign_lock_over_libsecp256k1", Some(1.0), plan.ratio_runs, || {
-        let keys = scene.keys(Scene::fresh_nonce()?, plan.ratio_payments)?;
-        let given = scene.grant(scene.request(&keys)?)?;
-        let took = sign_and_lock(keys, &given, plan.ratio_payments)?;
+        let took = sign_and_lock(scene, plan.ratio_payments)?;
         Ok((took, baseline.sign(plan.ratio_payments)))
     })
 }
 
-/// Makes all payments; everything is within the time, the drawing and the second thread too.
-fn sign_and_lock(mut keys: ChannelKeys, given: &SignedOpening, count: u32) -> Result<Duration, BenchError> {
-    let (mut head, mut locked) = (Head::start(given.opening()), *given.bank_signature());
-    let wanted = usize::try_from(count).unwrap_or_default();
-    let row = (wanted / 8).clamp(1, LONGEST_ROW);
-    let rows = wanted.div_ceil(row);
-    let left = AtomicUsize::new(rows);
-    let left = &left;
-    let take_row =
-        || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rows| rows.checked_sub(1)).is_ok();
-    let now = crate::scene::now();
+/// Makes all payments by the wallet's own machine; everything is within the time, the drawing and the batches' encoding too.
+fn sign_and_lock(scene: &Scene, count: u32) -> Result<Duration, BenchError> {
+    let (given, record) = scene.channel(count)?;
+    let start = Head::start(given.opening());
+    let resuming = Resuming::new(&record, &given, &scene.seed, start).step("taking the channel up")?;
+    let mut machine = Machine::reconcile(resuming, &start.ack(), None)
+        .map_err(|_| BenchError::WrongResult("taking the channel up"))?;
+    let (memo, units, now) = (Memo::default(), Units::from_count(1), crate::scene::now());
     let began = Instant::now();
-    std::thread::scope(|threads| {
-        let (out, drawn) = mpsc::channel();
-        threads.spawn(move || {
-            let mut rng = rand::rng();
-            while take_row() && out.send(Presignature::draw(&mut rng, row)).is_ok() {}
-        });
-        let (mut rng, mut ready) = (rand::rng(), Vec::new());
-        for _ in 0..count {
-            while ready.is_empty() {
-                ready = match drawn.try_recv() {
-                    Ok(row) => row,
-                    Err(_) if take_row() => Presignature::draw(&mut rng, row),
-                    // The last row is being drawn by the other thread.
-                    Err(_) => drawn.recv().unwrap_or_else(|_| Presignature::draw(&mut rng, row)),
-                };
-            }
-            let presignature = ready.pop().ok_or(BenchError::WrongResult("drawing presignatures"))?;
-            let fields = in_process::next_fields(&head, &mut keys, Units::from_count(1), now)?;
-            let signature = keys.payment.sign_with(presignature, &fields.tx().as_digest());
-            let payment = in_process::made(&head, &fields, Lock::seal(&locked, &signature))?;
-            head = Head::after(&payment);
-            locked = signature;
-        }
-        Ok::<_, BenchError>(())
-    })?;
+    let mut presignatures = Presignatures::start(count);
+    let mut left = count;
+    while left > 0 {
+        let batch = left.min(PaymentsConfig::DEFAULT.batch);
+        let drawn = presignatures.take(batch).ok_or(BenchError::WrongResult("drawing presignatures"))?;
+        let paid = machine.pay_presigned(drawn, units, &memo, now).step("a payment")?;
+        let _: PaidBatch = std::hint::black_box(paid);
+        left -= batch;
+    }
     let took = began.elapsed();
     // σ_n of the chain that was made verifies, or the time is worth nothing.
+    let state = machine.paying().state();
+    let last = state.signature.ok_or(BenchError::WrongResult("signing with presignatures"))?;
     let client = &given.opening().terms().client_key;
     client
-        .verify(&head.tx().as_digest(), &locked)
+        .verify(&state.head.tx().as_digest(), &last)
         .map_err(|_| BenchError::WrongResult("signing with presignatures"))?;
     Ok(took)
 }
 
-/// Making payments as the wallet does, over libsecp256k1's signing of as many digests, both on one thread.
+/// Making payments as a wallet does that signs by RFC 6979, over libsecp256k1's signing of as many digests, both on one thread.
 fn signing(scene: &Scene, plan: &Plan) -> Result<RatioRow, BenchError> {
     let baseline = Libsecp256k1::new()?;
     interleaved("sign_lock_rfc6979_over_libsecp256k1", None, plan.ratio_runs, || {

@@ -153,7 +153,7 @@ impl Paid {
             last = Some(paying.pay(Units::from_count(1), Memo::default(), now()).map_err(|_| wrong())?);
         }
         let last = last.ok_or_else(wrong)?;
-        let released = paying.release(&last.ack(), None).map_err(|_| wrong())?;
+        let released = paying.release(&last.ack(), None, None).map_err(|_| wrong())?;
         Ok(Self { given, released: *released.signature(), last })
     }
 }

@@ -1,6 +1,6 @@
 //! The lockable signature [Spec §2]: one signature hidden under another.
 //!
-//! Every locking signature here is RFC 6979's, hence one value. Presignatures, which [Spec §2] allows as well, are left out.
+//! A locking signature is one value: RFC 6979's, or one made with a [presignature](crate::presignature) and stored with its payment.
 
 use shake::{ExtendableOutput as _, Shake256, Update as _, XofReader as _};
 

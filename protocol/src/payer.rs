@@ -7,19 +7,23 @@
 //! ```
 //!
 //! The caller makes every [`Payment`] durable before it sends it, marks the channel released before it sends σ_n, and marks it
-//! poisoned before it does anything else. Nothing here is secret in a [`Head`]: a role restarts from the wallet's seed, the record,
-//! and the head of its journal, because RFC 6979 gives the same σ_n again.
+//! poisoned before it does anything else. A client restarts from the wallet's seed, the record, and the [`State`] of its journal:
+//! RFC 6979 gives the same σ_n again, and what a presignature made stands in the state [Spec §2].
+
+mod state;
 
 use std::fmt;
 
+pub use self::state::State;
 use crate::amount::PAYMENT_LIMIT;
-use crate::hash::ChannelId;
+use crate::hash::{ChannelId, Digest};
 use crate::key::SecretKey;
 use crate::ledger::{ChannelRecord, ChannelState};
 use crate::lock::Lock;
 use crate::memo::Memo;
 use crate::opening::{Opening, SignedOpening};
 use crate::payment::{Ack, Head, Payment, PaymentFields};
+use crate::presignature::Presignature;
 use crate::refusal::Refusal;
 use crate::signature::Signature;
 use crate::time::Timestamp;
@@ -45,7 +49,7 @@ pub enum NotPayable {
     /// The wallet's seed gives another payment key or another token chain.
     #[error("the wallet's seed does not belong to this channel")]
     OtherSeed,
-    /// The journal's head is of another channel, or beyond this one's end.
+    /// The journal's head is of another channel, or beyond this one's end, or the signature stored with it is not on it.
     #[error("the journal's head is not of this channel")]
     OtherHead,
 }
@@ -86,6 +90,9 @@ pub enum ReleaseError {
     /// The vendor names a payment that this wallet did not make; the phase is gone.
     #[error(transparent)]
     Poisoned(#[from] Poisoned),
+    /// The journal's signature is not on the payment to be released: it would unlock nothing, and another one neither.
+    #[error("the signature that the journal has of the released payment does not verify")]
+    OtherSignature,
 }
 
 /// A channel taken up from the journal. Nothing is signed before the vendor's last payment was compared with it [Spec §6].
@@ -101,10 +108,12 @@ pub struct Paying {
     head: Head,
     /// σ_n of the head; σ₀ before any payment. Stays here until the release.
     signature: Signature,
+    /// Whether RFC 6979 gives σ_n again.
+    presigned: bool,
 }
 
 impl Resuming {
-    /// Takes a channel up from its journal's head, which is [`Head::start`] before any payment. `record` is what the client's own peer
+    /// Takes a channel up from its journal's state, which is [`Head::start`] before any payment. `record` is what the client's own peer
     /// shows, `given` what the bank gave and the client checked against its request; the σ₀ that is locked is the record's [Spec §4].
     ///
     /// # Errors
@@ -113,8 +122,9 @@ impl Resuming {
         record: &ChannelRecord,
         given: &SignedOpening,
         seed: &WalletSeed,
-        head: Head,
+        state: impl Into<State>,
     ) -> Result<Self, NotPayable> {
+        let State { head, signature: stored } = state.into();
         if record.state() != ChannelState::Open {
             return Err(NotPayable::State { found: record.state() });
         }
@@ -137,8 +147,13 @@ impl Resuming {
         if !ours {
             return Err(NotPayable::OtherHead);
         }
-        let signature = signature_of(&head.ack(), &key, record.bank_signature());
-        Ok(Self(Paying { opening, key, chain, head, signature }))
+        let signature = match stored {
+            Some(stored) if verifies(&key, &head.ack(), &stored) => stored,
+            Some(_) => return Err(NotPayable::OtherHead),
+            None if head.number() == PaymentNumber::OPENING => *record.bank_signature(),
+            None => key.sign(&head.tx().as_digest()),
+        };
+        Ok(Self(Paying { opening, key, chain, head, signature, presigned: stored.is_some() }))
     }
 
     /// The journal's head.
@@ -168,6 +183,12 @@ impl Paying {
         &self.head
     }
 
+    /// What the journal keeps to go on from here.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State { head: self.head, signature: self.presigned.then_some(self.signature) }
+    }
+
     /// The channel's opening.
     #[must_use]
     pub const fn opening(&self) -> &Opening {
@@ -180,12 +201,42 @@ impl Paying {
         self.opening.terms().token_count.checked_sub(self.head.released()).unwrap_or_default()
     }
 
-    /// Makes payment n+1: signs it and locks σ_n under its signature. The caller saves it before it sends it.
+    /// Makes payment n+1: signs it by RFC 6979 and locks σ_n under its signature. The caller saves it before it sends it.
     ///
     /// # Errors
     /// [`PayError`]; nothing was signed and nothing changed.
     #[must_use = "a payment that was signed must be saved: its number is never signed differently"]
     pub fn pay(&mut self, units: Units, memo: Memo, now: Timestamp) -> Result<Payment, PayError> {
+        let payment = self.make(units, memo, now, SecretKey::sign)?;
+        self.presigned = false;
+        Ok(payment)
+    }
+
+    /// Makes payment n+1 with a presignature [Spec §2]. The caller saves [`Self::state`] with the payment, before it sends it: σ_n
+    /// cannot be made again, and without it the channel can be neither released nor paid on.
+    ///
+    /// # Errors
+    /// [`PayError`]; nothing was signed and nothing changed, but the presignature is gone.
+    #[must_use = "a payment that was signed must be saved: its number is never signed differently"]
+    pub fn pay_presigned(
+        &mut self,
+        presignature: Presignature,
+        units: Units,
+        memo: Memo,
+        now: Timestamp,
+    ) -> Result<Payment, PayError> {
+        let payment = self.make(units, memo, now, |key, digest| key.sign_with(presignature, digest))?;
+        self.presigned = true;
+        Ok(payment)
+    }
+
+    fn make(
+        &mut self,
+        units: Units,
+        memo: Memo,
+        now: Timestamp,
+        sign: impl FnOnce(&SecretKey, &Digest) -> Signature,
+    ) -> Result<Payment, PayError> {
         if units == Units::ZERO {
             return Err(PayError::NoUnits);
         }
@@ -209,7 +260,7 @@ impl Paying {
             previous_lock: *self.head.lock(),
         };
         let tx = fields.tx();
-        let signature = self.key.sign(&tx.as_digest());
+        let signature = sign(&self.key, &tx.as_digest());
         let lock = Lock::seal(&self.signature, &signature);
         let payment = Payment::from_parts(fields, tx, lock, memo);
         self.head = Head::after(&payment);
@@ -226,18 +277,28 @@ impl Paying {
     }
 
     /// Releases σ_n for the vendor's last payment, which the client compares as in [`Resuming::reconcile`]. Nothing is paid any more.
+    /// `stored` is the signature that the journal has of a payment before the head, if a presignature made it.
     ///
     /// # Errors
     /// [`ReleaseError`]; for a vendor without any payment it holds this phase.
-    pub fn release(self, vendor: &Ack, journal: Option<&Payment>) -> Result<Released, ReleaseError> {
+    pub fn release(
+        self,
+        vendor: &Ack,
+        journal: Option<&Payment>,
+        stored: Option<Signature>,
+    ) -> Result<Released, ReleaseError> {
         if !self.remembers(vendor, journal) {
             return Err(Poisoned { channel: self.head.channel(), vendor: *vendor }.into());
         }
         if vendor.number == PaymentNumber::OPENING {
             return Err(ReleaseError::NothingToRelease(Box::new(self)));
         }
-        let signature =
-            if *vendor == self.head.ack() { self.signature } else { self.key.sign(&vendor.tx.as_digest()) };
+        let signature = match stored {
+            _ if *vendor == self.head.ack() => self.signature,
+            Some(stored) if verifies(&self.key, vendor, &stored) => stored,
+            Some(_) => return Err(ReleaseError::OtherSignature),
+            None => self.key.sign(&vendor.tx.as_digest()),
+        };
         Ok(Released { last: *vendor, signature })
     }
 }
@@ -248,8 +309,8 @@ impl fmt::Debug for Paying {
     }
 }
 
-fn signature_of(ack: &Ack, key: &SecretKey, bank_signature: &Signature) -> Signature {
-    if ack.number == PaymentNumber::OPENING { *bank_signature } else { key.sign(&ack.tx.as_digest()) }
+fn verifies(key: &SecretKey, payment: &Ack, signature: &Signature) -> bool {
+    key.public_key().verify(&payment.tx.as_digest(), signature).is_ok()
 }
 
 /// The phase after the release: the client gives σ_n as often as it is asked, and signs nothing else.

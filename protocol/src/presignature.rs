@@ -4,7 +4,7 @@
 //! is its nonce's point, and that can be made earlier, in rows, and on another thread.
 //!
 //! A signature made so is another one every time. Whoever uses presignatures stores every signature with its payment and gives the
-//! stored one whenever it is asked again: [`crate::payer`] does not, and signs by RFC 6979.
+//! stored one whenever it is asked again: [`crate::payer::State`].
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use k256::elliptic_curve::ops::Reduce as _;
 use k256::elliptic_curve::point::{AffineCoordinates as _, BatchNormalize as _};
 use k256::elliptic_curve::scalar::IsHigh as _;
 use k256::{FieldBytes, NonZeroScalar, ProjectivePoint, Scalar};
-use rand_core::CryptoRng;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use rand_core::TryCryptoRng;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::hash::Digest;
 use crate::key::SecretKey;
@@ -28,21 +28,25 @@ pub struct Presignature {
 }
 
 impl Presignature {
-    /// Draws up to `count`; cheaper each the more are drawn at once. The generator must be the operating system's, or one that was
-    /// seeded from it and never used before: a nonce used twice gives the key away.
-    pub fn draw(rng: &mut (impl CryptoRng + ?Sized), count: usize) -> Vec<Self> {
-        let mut nonces: Vec<Scalar> = (0..count).map(|_| *NonZeroScalar::generate_from_rng(rng)).collect();
+    /// Draws up to `count`; cheaper each the more are drawn at once. The generator must be the operating system's: a nonce used twice
+    /// gives the key away.
+    ///
+    /// # Errors
+    /// The generator's.
+    pub fn draw<R: TryCryptoRng + ?Sized>(rng: &mut R, count: usize) -> Result<Vec<Self>, R::Error> {
+        let mut nonces = Zeroizing::new(Vec::with_capacity(count));
+        for _ in 0..count {
+            nonces.push(*NonZeroScalar::try_generate_from_rng(rng)?);
+        }
         let points: Vec<ProjectivePoint> = nonces.iter().map(ProjectivePoint::mul_by_generator).collect();
         let points: Vec<_> = ProjectivePoint::batch_normalize(points.as_slice());
         invert_all(&mut nonces);
-        let drawn = points.iter().zip(&nonces).filter_map(|(point, inverse)| {
+        let drawn = points.iter().zip(&*nonces).filter_map(|(point, inverse)| {
             let r = Scalar::reduce(&point.x());
             // One nonce in 2¹²⁸ has no usable point.
             (!bool::from(r.is_zero())).then_some(Self { r, inverse_nonce: *inverse })
         });
-        let drawn = drawn.collect();
-        nonces.zeroize();
-        drawn
+        Ok(drawn.collect())
     }
 }
 

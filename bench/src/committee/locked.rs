@@ -147,7 +147,7 @@ impl Client {
     /// Releases σ_n.
     async fn settle(mut self) -> Result<(), BenchError> {
         let last = self.made.last().map(Payment::ack).ok_or(BenchError::WrongResult("making payments"))?;
-        let released = self.paying.release(&last, None).step("the release")?;
+        let released = self.paying.release(&last, None, None).step("the release")?;
         let frame = [&b"S"[..], released.signature().as_bytes()].concat();
         let answer = self.link.ask(&frame).await.step("releasing")?;
         if answer == b"D" { Ok(()) } else { Err(BenchError::WrongResult("releasing")) }

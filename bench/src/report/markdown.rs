@@ -188,8 +188,8 @@ fn ratios(results: &Results, tables: &[Table]) -> String {
 
 const RATIOS: &str = "\n\
 - `release_over_permutations`: unlocking alone of all payments, over as many calls of Keccak-f[1600] (crate `keccak`, the one below SHAKE256).\n\
-- `sign_lock_over_libsecp256k1`: payments of one channel signed and locked on two threads with presignatures [Spec §2]: one thread draws the\n  nonces' points ahead, the other makes payments. Over libsecp256k1 signing as many digests one by one on one thread, without any Python around it.\n\
-- `sign_lock_rfc6979_over_libsecp256k1`: the same payments as the wallet makes them today, RFC 6979 on one thread: each Txᵢ names the lock before it,\n  so a channel's signatures cannot be made beside each other.\n";
+- `sign_lock_over_libsecp256k1`: payments of one channel signed and locked by the wallet's machine on two threads with presignatures [Spec §2]\n  (`presign = true` in its configuration): one thread draws the nonces' points ahead, the other makes payments. Over libsecp256k1 signing as many digests one by one on one thread, without any Python around it.\n\
+- `sign_lock_rfc6979_over_libsecp256k1`: the same payments as a wallet makes them unless it is told otherwise, RFC 6979 on one thread: each Txᵢ names the lock before it,\n  so a channel's signatures cannot be made beside each other.\n";
 
 fn comparison(tables: &[Table]) -> String {
     let mut out = String::new();

@@ -8,6 +8,7 @@ mod pay;
 mod receipts;
 mod refund;
 mod release;
+mod restored;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,8 @@ pub enum Verb {
     Release(release::Release),
     /// Take back what is left of an expired channel
     Refund(refund::Refund),
+    /// Say that this wallet comes from a copy: it refunds and reads, and pays on none of the channels that it has
+    Restored(restored::Restored),
     /// Say what state every channel is in, by the journal and by the ledger, and what can be done
     Doctor(doctor::Doctor),
     /// List the wallet's channels
@@ -69,6 +72,7 @@ impl Verb {
             Self::Pay(verb) => verb.run(out).await,
             Self::Release(verb) => verb.run(out).await,
             Self::Refund(verb) => verb.run(out).await,
+            Self::Restored(verb) => verb.run(out).await,
             Self::Doctor(verb) => verb.run(out).await,
             Self::Channels(verb) => verb.run(out).await,
             Self::Receipts(verb) => verb.run(out).await,

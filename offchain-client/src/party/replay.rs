@@ -1,9 +1,11 @@
 //! Payments back from the journal's rows. A row holds the state before its first payment, so it can be read on its own.
 
+use lockstep_protocol::payer::State;
 use lockstep_protocol::payment::{Batch, Head, Payment};
+use lockstep_protocol::signature::Signature;
 use lockstep_protocol::units::PaymentNumber;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::store::{Append, StoredBatch};
 use crate::stream::BatchBounds;
@@ -30,32 +32,62 @@ pub fn decode_note<T: DeserializeOwned>(text: &str) -> Result<T, DamagedRow> {
     serde_json::from_str(text).map_err(|_| DamagedRow)
 }
 
-/// A head as the journal holds it.
-///
-/// # Panics
-/// Never: a head has a JSON form.
-#[must_use]
-pub fn encode_head(head: &Head) -> Vec<u8> {
-    serde_json::to_vec(head).expect("numbers and hexadecimal texts always have a JSON form")
+/// The JSON of a role's state: the head alone, or the head and a signature that cannot be made again.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredState {
+    Head(Head),
+    Presigned { head: Head, signature: Signature },
 }
 
-/// Reads what [`encode_head`] wrote.
+/// A role's state as the journal holds it. A vendor's is a head; so is a wallet's that signs by RFC 6979.
+///
+/// # Panics
+/// Never: a state has a JSON form.
+#[must_use]
+pub fn encode_state(state: impl Into<State>) -> Vec<u8> {
+    let State { head, signature } = state.into();
+    let stored = match signature {
+        Some(signature) => StoredState::Presigned { head, signature },
+        None => StoredState::Head(head),
+    };
+    serde_json::to_vec(&stored).expect("numbers and hexadecimal texts always have a JSON form")
+}
+
+/// Reads what [`encode_state`] wrote.
+///
+/// # Errors
+/// [`DamagedRow`].
+pub fn decode_state(bytes: &[u8]) -> Result<State, DamagedRow> {
+    match serde_json::from_slice(bytes).map_err(|_| DamagedRow)? {
+        StoredState::Head(head) => Ok(head.into()),
+        StoredState::Presigned { head, signature } => Ok(State { head, signature: Some(signature) }),
+    }
+}
+
+/// The head of what [`encode_state`] wrote.
 ///
 /// # Errors
 /// [`DamagedRow`].
 pub fn decode_head(bytes: &[u8]) -> Result<Head, DamagedRow> {
-    serde_json::from_slice(bytes).map_err(|_| DamagedRow)
+    Ok(decode_state(bytes)?.head)
 }
 
 /// The journal's row for a batch: `batch` continues `before` and leads to `after`.
 #[must_use]
-pub fn row(before: &Head, after: &Head, batch: Vec<u8>, first: PaymentNumber) -> Append {
+pub fn row(
+    before: impl Into<State>,
+    after: impl Into<State>,
+    batch: Vec<u8>,
+    first: PaymentNumber,
+) -> Append {
+    let (before, after) = (before.into(), after.into());
     Append {
-        channel: before.channel(),
+        channel: before.head.channel(),
         first,
-        n: after.number(),
-        before: encode_head(before),
-        head: encode_head(after),
+        n: after.head.number(),
+        before: encode_state(before),
+        head: encode_state(after),
         records: batch,
     }
 }

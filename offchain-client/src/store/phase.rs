@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// wallet:  Granted ─► Open ─► Released ─► Closed        Open ─► Stopped (the vendor's journal differs: never again)
+///          Granted, Open ─► Stopped (the wallet comes from a copy)
 ///          any of them ─► Closed (refunded)
 /// vendor:  Open ─► Closing ─► Released ─► Unlocked ─► Closed      Open ─► Released (the client released unasked)
 ///                                  Released ─► Disputed ─► Closed (a lock does not open)
@@ -31,7 +32,7 @@ pub enum Phase {
     Claiming,
     /// The ledger has the ending.
     Closed,
-    /// Wallet: the vendor's journal is not this one's; nothing is signed on this channel ever again [Spec §6].
+    /// Wallet: the vendor's journal is not this one's, or this one is a copy; nothing is signed on this channel ever again [Spec §4, §6].
     Stopped,
     /// Vendor: a lock does not open below a good release; what was found is stored, and the close is to be submitted.
     Disputed,

@@ -75,7 +75,7 @@ impl Machine {
         let records: Vec<PaymentRecord> = records.iter().take(accepted).cloned().collect();
         let effects = (!records.is_empty()).then(|| {
             let after = *self.head();
-            let row = replay::row(&before, &after, Batch { first, records }.encode(), first);
+            let row = replay::row(before, after, Batch { first, records }.encode(), first);
             Effects::persist_then_send(Change::Append(row), ToClient::Acknowledged(after.ack()))
         });
         Judged { effects, refused }

@@ -37,7 +37,7 @@ pub(super) async fn take(shared: &Shared, channel: ChannelId) -> Result<StoredCh
     let new = NewChannel {
         channel,
         phase: Phase::Open,
-        head: replay::encode_head(receiving.head()),
+        head: replay::encode_state(*receiving.head()),
         facts: replay::encode_note(&Facts { record }),
     };
     shared.journal.save(Change::Create(new)).await.map_err(NotTaken::Journal)?;

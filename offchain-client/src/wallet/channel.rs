@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, Open};
-use lockstep_protocol::payer::{NotPayable, Poisoned, Resuming};
-use lockstep_protocol::payment::{Ack, Head, Payment};
+use lockstep_protocol::payer::{NotPayable, Poisoned, Resuming, State};
+use lockstep_protocol::payment::{Ack, Head};
 use lockstep_protocol::units::PaymentNumber;
 
 use super::line::{Line, LineError};
 use super::machine::{Machine, Stop};
+use super::memory::Own;
 use super::{Facts, Wallet, WalletError, memory};
 use crate::ledger::{LedgerError, Submitted};
 use crate::party::replay;
@@ -45,7 +46,7 @@ impl Wallet {
         let new = NewChannel {
             channel,
             phase: Phase::Granted,
-            head: replay::encode_head(&Head::start(opening)),
+            head: replay::encode_state(Head::start(opening)),
             facts: replay::encode_note(facts),
         };
         self.journal.save(Change::Create(new)).await?;
@@ -93,8 +94,8 @@ impl Wallet {
             return Err(WalletError::Phase { channel, phase: stored.phase, verb });
         }
         let record = self.ledger.channel(channel).await?.ok_or(WalletError::NotOnLedger(channel))?;
-        let mut head = replay::decode_head(&stored.head)?;
-        let mut resuming = self.resume(&record, &facts, head).await?;
+        let mut state = replay::decode_state(&stored.head)?;
+        let mut resuming = self.resume(&record, &facts, state).await?;
         let (line, welcome) = self.connect(&facts, channel).await?;
         let Welcome { last, closing } = welcome;
         // A payment is in the journal before the vendor can have it: a journal that is read after the welcome has everything that
@@ -103,13 +104,13 @@ impl Wallet {
         if stored.phase != Phase::Open {
             return Err(WalletError::Phase { channel, phase: stored.phase, verb });
         }
-        let now = replay::decode_head(&stored.head)?;
-        if now != head {
-            head = now;
-            resuming = self.resume(&record, &facts, head).await?;
+        let now = replay::decode_state(&stored.head)?;
+        if now != state {
+            state = now;
+            resuming = self.resume(&record, &facts, state).await?;
         }
-        let own = self.own_payment(&head, &last).await?;
-        let machine = match Machine::reconcile(resuming, &last, own.as_ref()) {
+        let own = self.own_payment(&state, &last).await?;
+        let machine = match Machine::reconcile(resuming, &last, own.as_ref().map(Own::payment)) {
             Ok(machine) => machine,
             Err(stop) => return Err(self.stop(*stop).await),
         };
@@ -121,11 +122,11 @@ impl Wallet {
         &self,
         record: &ChannelRecord,
         facts: &Facts,
-        head: Head,
+        state: State,
     ) -> Result<Resuming, WalletError> {
         let (record, given) = (record.clone(), facts.given.clone());
         let seed = std::sync::Arc::clone(&self.seed);
-        let resumed = tokio::task::spawn_blocking(move || Resuming::new(&record, &given, &seed, head)).await;
+        let resumed = tokio::task::spawn_blocking(move || Resuming::new(&record, &given, &seed, state)).await;
         Ok(resumed.map_err(|_| WalletError::SignerDied)??)
     }
 
@@ -152,15 +153,11 @@ impl Wallet {
     }
 
     /// The journal's payment with the vendor's number, if there is one.
-    pub(super) async fn own_payment(
-        &self,
-        head: &Head,
-        vendor: &Ack,
-    ) -> Result<Option<Payment>, WalletError> {
-        if vendor.number == PaymentNumber::OPENING || vendor.number > head.number() {
+    pub(super) async fn own_payment(&self, state: &State, vendor: &Ack) -> Result<Option<Own>, WalletError> {
+        if vendor.number == PaymentNumber::OPENING || vendor.number > state.head.number() {
             return Ok(None);
         }
-        Ok(Some(memory::payment(&*self.journal, head, vendor.number).await?))
+        Ok(Some(memory::own(&*self.journal, state, vendor.number).await?))
     }
 
     /// Marks the channel before anything else happens: nothing is ever signed on it again [Spec §6]. If the journal has moved on

@@ -101,6 +101,12 @@ fn reason(reason: FreezeReason) -> &'static str {
 impl Case<'_> {
     fn not_recorded(&self) -> String {
         let (channel, open_by) = (self.channel, self.facts.given.opening().terms().open_by);
+        if self.phase == Phase::Stopped {
+            return format!(
+                "This wallet comes from a copy, and signs nothing on it. The ledger does not have it; unless that comes by {}, the bank cancels it and frees the reserve by itself. There is nothing to do.",
+                Moment(open_by)
+            );
+        }
         if self.phase != Phase::Granted {
             return "The own peer has no record of it: it lags, or the profile names another network. Nothing is signed before it has."
                 .to_owned();
@@ -168,7 +174,7 @@ impl Case<'_> {
                 "The last payment is released, and the vendor has not closed yet ({paid}). `lockstep client release {channel}` gives it the same release again; otherwise {refund}."
             ),
             Phase::Stopped => format!(
-                "The vendor has another last payment than this journal ({paid}), as when the wallet was restored from an old copy: nothing is signed on it ever again. The vendor can close with what it has; {refund}."
+                "This wallet comes from a copy, or the vendor has another last payment than its journal ({paid}): nothing is signed on it ever again. The vendor can close with what it has; {refund}."
             ),
             _ => format!(
                 "The journal says that it is over, and the own peer still shows it open: the peer lags. Look again; {refund}."

@@ -3,6 +3,8 @@
 use lockstep_protocol::Memo;
 use lockstep_protocol::payer::{Paying, Poisoned, ReleaseError, Released, Resuming};
 use lockstep_protocol::payment::{Ack, Batch, Payment};
+use lockstep_protocol::presignature::Presignature;
+use lockstep_protocol::signature::Signature;
 use lockstep_protocol::time::Timestamp;
 use lockstep_protocol::units::{PaymentNumber, Units};
 
@@ -47,20 +49,47 @@ impl Machine {
         memo: &Memo,
         now: Timestamp,
     ) -> Result<PaidBatch, PayError> {
-        let before = *self.paying.head();
-        let first = self.paying.pay(units, memo.clone(), now)?;
+        self.batch(count, |paying| paying.pay(units, memo.clone(), now))
+    }
+
+    /// The same with one presignature for each payment [Spec §2]. The last signature is saved with the payments.
+    ///
+    /// # Errors
+    /// [`PayError`] if it does not hold one.
+    pub fn pay_presigned(
+        &mut self,
+        presignatures: Vec<Presignature>,
+        units: Units,
+        memo: &Memo,
+        now: Timestamp,
+    ) -> Result<PaidBatch, PayError> {
+        let count = u32::try_from(presignatures.len()).unwrap_or(u32::MAX);
+        let mut presignatures = presignatures.into_iter();
+        self.batch(count, |paying| match presignatures.next() {
+            Some(presignature) => paying.pay_presigned(presignature, units, memo.clone(), now),
+            None => Err(PayError::NoUnits),
+        })
+    }
+
+    fn batch(
+        &mut self,
+        count: u32,
+        mut pay: impl FnMut(&mut Paying) -> Result<Payment, PayError>,
+    ) -> Result<PaidBatch, PayError> {
+        let before = self.paying.state();
+        let first = pay(&mut self.paying)?;
         let mut batch = Batch { first: first.number(), records: vec![first.record()] };
         for _ in 1..count {
             // What is signed is kept; the reason comes back with the next call.
-            let Ok(payment) = self.paying.pay(units, memo.clone(), now) else { break };
+            let Ok(payment) = pay(&mut self.paying) else { break };
             batch.records.push(payment.record());
         }
-        let after = *self.paying.head();
+        let after = self.paying.state();
         let bytes = batch.encode();
-        let row = replay::row(&before, &after, bytes.clone(), batch.first);
+        let row = replay::row(before, after, bytes.clone(), batch.first);
         Ok(PaidBatch {
             effects: Effects::persist_then_send(Change::Append(row), ToVendor::Batch(bytes)),
-            last: after.ack(),
+            last: after.head.ack(),
         })
     }
 
@@ -74,7 +103,7 @@ impl Machine {
         Ok(Self { paying: reconciled.map_err(|poisoned| Box::new(Stop::of(poisoned, at)))? })
     }
 
-    /// Releases the vendor's last payment: nothing is paid any more [Spec §7].
+    /// Releases the vendor's last payment: nothing is paid any more [Spec §7]. `stored` is what the journal has of its signature.
     ///
     /// # Errors
     /// [`NotReleased`].
@@ -82,11 +111,13 @@ impl Machine {
         self,
         vendor: &Ack,
         journal: Option<&Payment>,
+        stored: Option<Signature>,
     ) -> Result<(Released, Effects<ToVendor>), NotReleased> {
         let (channel, at) = (self.paying.head().channel(), self.paying.head().number());
-        let released = self.paying.release(vendor, journal).map_err(|error| match error {
+        let released = self.paying.release(vendor, journal, stored).map_err(|error| match error {
             ReleaseError::NothingToRelease(_) => NotReleased::NothingPaid,
             ReleaseError::Poisoned(poisoned) => NotReleased::Stop(Box::new(Stop::of(poisoned, at))),
+            ReleaseError::OtherSignature => NotReleased::Damaged,
         })?;
         let ending = Ending { released: Some((&released).into()), ..Ending::default() };
         let advance = Advance {
@@ -106,6 +137,8 @@ pub enum NotReleased {
     NothingPaid,
     /// The channel is to be marked.
     Stop(Box<Stop>),
+    /// The journal's signature is not on the payment.
+    Damaged,
 }
 
 /// The vendor remembers another last payment than this wallet made.

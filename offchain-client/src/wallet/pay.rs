@@ -76,8 +76,7 @@ impl Wallet {
             check_order(machine.paying(), &order, line.terms().largest_k)?;
             let bounds = self.bounds(line.terms().batch);
             let mut driver = Driver::new(Arc::clone(&self.journal), line.sender());
-            let mut signing =
-                Signing::start(machine, order, bounds, self.payments.window, self.clock.clone());
+            let mut signing = Signing::start(machine, order, bounds, self.payments, self.clock.clone());
             let pumped = self.pump(&mut line, &mut driver, &mut signing, &mut run, &progress).await;
             // Whatever happened: what was signed is saved, or it was never sent.
             let (machine, signed) = signing.end().await?;

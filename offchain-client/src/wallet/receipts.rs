@@ -1,13 +1,16 @@
-//! The wallet's own receipts: what its journal holds, signed again – RFC 6979 gives the same signatures – and checked forward.
+//! The wallet's own receipts: what its journal holds, with the stored signatures or signed again – RFC 6979 gives the same ones –
+//! and checked forward.
 
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::key::SecretKey;
+use lockstep_protocol::payer::State;
 use lockstep_protocol::payment::Payment;
 use lockstep_protocol::receipt::Receipt;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::transcript::{Transcript, TranscriptError};
 use lockstep_protocol::units::PaymentNumber;
 
+use super::memory::{self, OwnRow};
 use super::{Wallet, WalletError};
 use crate::party::replay;
 
@@ -37,34 +40,33 @@ impl Wallet {
         progress: impl Fn(u32) + Send,
     ) -> Result<Transcript, AuditError> {
         let (stored, facts) = self.stored(channel).await?;
+        let state = replay::decode_state(&stored.head).map_err(WalletError::from)?;
         let mut transcript = Transcript::begin(&facts.given).map_err(AuditError::Opening)?;
         while transcript.number() < stored.n {
             let next = transcript.number().next().ok_or_else(|| WalletError::from(replay::DamagedRow))?;
-            let payments = self.row(channel, next).await?;
+            let row = self.row(&state, next).await?;
             let key = self.seed.payment_key(&facts.given.opening().terms().nonce);
-            let added = tokio::task::spawn_blocking(move || add_all(transcript, &payments, &key));
+            let added = tokio::task::spawn_blocking(move || add_all(transcript, &row, &key));
             transcript = added.await.map_err(|_| WalletError::SignerDied)??;
             progress(transcript.number().as_index());
         }
         Ok(transcript)
     }
 
-    async fn row(&self, channel: ChannelId, first: PaymentNumber) -> Result<Vec<Payment>, WalletError> {
-        let row = self.journal.batch_up_to(channel, first).await?.ok_or(replay::DamagedRow)?;
-        if row.first != first {
+    async fn row(&self, state: &State, first: PaymentNumber) -> Result<OwnRow, WalletError> {
+        let row = memory::own_row(&*self.journal, state, first).await?;
+        if row.payments.first().map(Payment::number) != Some(first) {
             return Err(replay::DamagedRow.into());
         }
-        Ok(replay::payments(&row)?)
+        Ok(row)
     }
 }
 
-fn add_all(
-    mut transcript: Transcript,
-    payments: &[Payment],
-    key: &SecretKey,
-) -> Result<Transcript, TranscriptError> {
-    for payment in payments {
-        transcript.add(&Receipt::new(payment, key.sign(&payment.tx().as_digest())))?;
+fn add_all(mut transcript: Transcript, row: &OwnRow, key: &SecretKey) -> Result<Transcript, TranscriptError> {
+    for (place, payment) in row.payments.iter().enumerate() {
+        let stored = row.signatures.as_ref().and_then(|signatures| signatures.get(place).copied());
+        let signature = stored.unwrap_or_else(|| key.sign(&payment.tx().as_digest()));
+        transcript.add(&Receipt::new(payment, signature))?;
     }
     Ok(transcript)
 }

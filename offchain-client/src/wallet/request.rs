@@ -181,7 +181,7 @@ impl Wallet {
         Ok(channel)
     }
 
-    fn forget_request(&self) -> Result<(), AskError> {
+    pub(super) fn forget_request(&self) -> Result<(), AskError> {
         let path = self.folder.join(FILE);
         std::fs::remove_file(&path).map_err(|source| HomeError::Io { action: "remove", path, source }.into())
     }

@@ -11,6 +11,7 @@ use lockstep_protocol::units::PaymentNumber;
 use super::channel::Session;
 use super::line::{Line, LineError};
 use super::machine::NotReleased;
+use super::memory::Own;
 use super::{Ending, Facts, Wallet, WalletError};
 use crate::party::{Driver, replay};
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
@@ -94,16 +95,19 @@ impl Wallet {
     async fn release_now(&self, channel: ChannelId) -> Result<(Line, payer::Released), WalletError> {
         let Session { machine, mut line, mut acknowledged, closing } =
             self.session(channel, "releasing").await?;
-        let head = *machine.paying().head();
+        let state = machine.paying().state();
         if closing && acknowledged.number != PaymentNumber::OPENING {
             acknowledged = line.release_request(channel).await?;
         }
-        let own = self.own_payment(&head, &acknowledged).await?;
-        let (released, effects) = match machine.release(&acknowledged, own.as_ref()) {
-            Ok(released) => released,
-            Err(NotReleased::NothingPaid) => return Err(WalletError::NothingPaid(channel)),
-            Err(NotReleased::Stop(stop)) => return Err(self.stop(*stop).await),
-        };
+        let own = self.own_payment(&state, &acknowledged).await?;
+        let signature = own.as_ref().and_then(Own::signature);
+        let (released, effects) =
+            match machine.release(&acknowledged, own.as_ref().map(Own::payment), signature) {
+                Ok(released) => released,
+                Err(NotReleased::NothingPaid) => return Err(WalletError::NothingPaid(channel)),
+                Err(NotReleased::Damaged) => return Err(replay::DamagedRow.into()),
+                Err(NotReleased::Stop(stop)) => return Err(self.stop(*stop).await),
+            };
         let mut driver = Driver::new(std::sync::Arc::clone(&self.journal), line.sender());
         driver.start(effects).await?;
         driver.finish().await?;

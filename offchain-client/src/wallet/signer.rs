@@ -11,8 +11,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::WalletError;
+use super::config::PaymentsConfig;
 use super::machine::{Machine, PaidBatch, PayError};
 use super::pace::{Due, Pace};
+use super::presignatures::Presignatures;
 use crate::party::Clock;
 use crate::stream::BatchBounds;
 
@@ -49,12 +51,14 @@ impl Signing {
         machine: Machine,
         order: Order,
         bounds: BatchBounds,
-        window: u32,
+        payments: PaymentsConfig,
         clock: Clock,
     ) -> Self {
-        let window = Arc::new(Semaphore::new(usize::try_from(window).unwrap_or(Semaphore::MAX_PERMITS)));
+        let permits = usize::try_from(payments.window).unwrap_or(Semaphore::MAX_PERMITS);
+        let window = Arc::new(Semaphore::new(permits));
         let (out, batches) = mpsc::channel(AHEAD);
-        let signer = Signer { machine, order, bounds, window: Arc::clone(&window), clock };
+        let presignatures = payments.presign.then(|| Presignatures::start(order.count));
+        let signer = Signer { machine, order, bounds, window: Arc::clone(&window), clock, presignatures };
         let handle = Handle::current();
         let thread = tokio::task::spawn_blocking(move || signer.run(&handle, &out));
         Self { batches, window, thread }
@@ -89,6 +93,7 @@ struct Signer {
     bounds: BatchBounds,
     window: Arc<Semaphore>,
     clock: Clock,
+    presignatures: Option<Presignatures>,
 }
 
 impl Signer {
@@ -112,13 +117,22 @@ impl Signer {
             let Ok(room) = handle.block_on(self.window.acquire_many(count)) else { return Ok(()) };
             // Acknowledgements give it back.
             room.forget();
-            let batch = self.machine.pay(count, self.order.units, &self.order.memo, self.clock.now())?;
+            let batch = self.sign(count)?;
             if out.blocking_send(batch).is_err() {
                 return Ok(());
             }
             done = done.saturating_add(count);
         }
         Ok(())
+    }
+
+    fn sign(&mut self, count: u32) -> Result<PaidBatch, PayError> {
+        let Order { units, memo, .. } = &self.order;
+        let drawn = self.presignatures.as_mut().and_then(|presignatures| presignatures.take(count));
+        match drawn {
+            Some(drawn) => self.machine.pay_presigned(drawn, *units, memo, self.clock.now()),
+            None => self.machine.pay(count, *units, memo, self.clock.now()),
+        }
     }
 
     /// Payments that fit a batch by number and by bytes; one always does.

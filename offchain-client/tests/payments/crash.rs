@@ -147,6 +147,38 @@ async fn a_wallet_from_an_old_copy_stops_for_ever() {
     assert_eq!(world.vendor_journal().await.channel(channel).await.unwrap().unwrap().head, vendor_has);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_that_is_said_to_be_restored_signs_nothing_on_what_it_finds_and_goes_on_with_new_channels() {
+    let world = World::new().await;
+    let (wallet, channel) = world.channel(100).await;
+    let granted = wallet.remember(&world.facts(50, |_| {})).await.unwrap();
+    let (_, released) = world.channel(10).await;
+    for (channel, count) in [(channel, 5), (released, 2)] {
+        assert_eq!(all(wallet.pay(channel, order(count), |_| {}).await.unwrap()), count);
+    }
+    wallet.release(released).await.unwrap();
+    drop(wallet);
+    let copied = world.folder.path().join("copied.db");
+    copy_database(&world.wallet_folder().join("journal.db"), &copied).await;
+
+    // The vendor has seen nothing that the copy lacks: comparing with it would let the copy go on beside the original.
+    let copy = world.wallet_on(Arc::new(SqliteJournal::open(&copied).await.unwrap()));
+    let mut stopped = copy.restored().await.unwrap();
+    stopped.sort_unstable();
+    let mut expected = vec![channel, granted];
+    expected.sort_unstable();
+    assert_eq!(stopped, expected);
+    assert_eq!(copy.restored().await.unwrap(), []);
+    for channel in [channel, granted] {
+        for said in [copy.pay(channel, order(1), |_| {}).await.err(), copy.release(channel).await.err()] {
+            assert!(matches!(said, Some(WalletError::Phase { phase: Phase::Stopped, .. })), "{said:?}");
+        }
+    }
+    assert_eq!(copy.stored(released).await.unwrap().0.phase, Phase::Closed);
+    let fresh = copy.remember(&world.facts(10, |_| {})).await.unwrap();
+    assert_eq!(all(copy.pay(fresh, order(3), |_| {}).await.unwrap()), 3);
+}
+
 /// A copy of a database that nobody is writing to, its log included.
 async fn copy_database(from: &Path, to: &Path) {
     for end in ["", "-wal"] {

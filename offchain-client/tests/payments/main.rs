@@ -9,6 +9,7 @@ mod fraud;
 mod happy;
 mod ledger;
 mod opening;
+mod presigned;
 mod refusals;
 mod settle;
 mod stranger;

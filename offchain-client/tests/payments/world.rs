@@ -105,7 +105,7 @@ impl World {
             vendor_hands,
             vendor_key,
             rules,
-            payments: PaymentsConfig { window: 1024, batch: 128 },
+            payments: PaymentsConfig { window: 1024, batch: 128, ..PaymentsConfig::DEFAULT },
             vendor: None,
             address: "127.0.0.1:0".parse().unwrap(),
             proof_wait: Duration::from_secs(60),

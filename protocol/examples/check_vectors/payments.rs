@@ -62,7 +62,7 @@ impl Run<'_> {
             payments.push(payment);
         }
         let last = payments.last().ok_or_else(|| Difference::new("payments", "is empty"))?;
-        let released = at("payments", paying.release(&last.ack(), None))?;
+        let released = at("payments", paying.release(&last.ack(), None, None))?;
         let (_, mut progress) = at("payments", Walk::start(signed, last, *released.signature()))?;
         for payment in payments.iter().rev().skip(1) {
             let Progress::More(walk) = progress else { break };

@@ -84,7 +84,7 @@ fn a_presignature_signs_once_and_what_it_signs_verifies() {
 
     let mut rng = rng(5);
     let key = SecretKey::random(&mut rng);
-    let presignatures = Presignature::draw(&mut rng, 20);
+    let presignatures = Presignature::draw(&mut rng, 20).unwrap();
     assert_eq!(presignatures.len(), 20);
     let digest = Digest::from_bytes([7; 32]);
     let signatures: Vec<_> = presignatures.into_iter().map(|drawn| key.sign_with(drawn, &digest)).collect();
@@ -94,5 +94,5 @@ fn a_presignature_signs_once_and_what_it_signs_verifies() {
         assert!(!signatures[..place].contains(signature), "two signatures with one nonce");
         assert!(key.public_key().verify(&Digest::from_bytes([8; 32]), signature).is_err());
     }
-    assert!(Presignature::draw(&mut rng, 0).is_empty());
+    assert!(Presignature::draw(&mut rng, 0).unwrap().is_empty());
 }

@@ -170,7 +170,7 @@ impl World {
             assert!(self.meant.is_empty());
             return;
         };
-        let released = self.paying.release(&asked, self.client_journal.last()).unwrap();
+        let released = self.paying.release(&asked, self.client_journal.last(), None).unwrap();
         let (last, rest) = self.vendor_journal.split_last().unwrap();
         let settling = closing.released(last, *released.signature()).unwrap();
         let close = settling.command(&self.scene.vendor);

@@ -2,14 +2,15 @@
 
 use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::opening::SignedOpening;
-use lockstep_protocol::payer::{NotPayable, PayError, Paying, ReleaseError, Released, Resuming};
+use lockstep_protocol::payer::{NotPayable, PayError, Paying, ReleaseError, Released, Resuming, State};
 use lockstep_protocol::payment::{Ack, Head};
+use lockstep_protocol::presignature::Presignature;
 use lockstep_protocol::rules;
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
 use lockstep_protocol::{Memo, PaymentNumber, TxHash};
 
-use crate::scene::{OPENED, Scene, at, changed, clocks, units};
+use crate::scene::{OPENED, Scene, at, changed, clocks, rng, units};
 
 #[test]
 fn payments_count_up_and_are_chained() {
@@ -118,7 +119,8 @@ fn a_release_is_for_the_vendors_last_payment() {
     let scene = Scene::new();
     let payments = scene.payments(5);
     let paying = || scene.paying_from(Head::after(&payments[4]));
-    let released = |index: usize| paying().release(&payments[index].ack(), Some(&payments[index])).unwrap();
+    let released =
+        |index: usize| paying().release(&payments[index].ack(), Some(&payments[index]), None).unwrap();
     for index in [2, 4] {
         let released = released(index);
         let digest = payments[index].tx().as_digest();
@@ -126,16 +128,63 @@ fn a_release_is_for_the_vendors_last_payment() {
         assert_eq!(Released::from_parts(*released.last(), *released.signature()), released);
     }
     let other = Ack { tx: TxHash::from_bytes([1; 32]), ..payments[4].ack() };
-    assert!(matches!(paying().release(&other, None), Err(ReleaseError::Poisoned(_))));
+    assert!(matches!(paying().release(&other, None, None), Err(ReleaseError::Poisoned(_))));
     // A vendor without a payment gets nothing, and the channel goes on.
     let start = Head::start(scene.signed.opening()).ack();
-    let Err(ReleaseError::NothingToRelease(mut same)) = paying().release(&start, None) else {
+    let Err(ReleaseError::NothingToRelease(mut same)) = paying().release(&start, None, None) else {
         panic!("something was released")
     };
     assert_eq!(same.head().ack(), payments[4].ack());
     assert!(same.pay(units(1), Memo::default(), at(OPENED + 9000)).is_ok());
     let miscounted = Ack { released: units(1), ..start };
-    assert!(matches!(paying().release(&miscounted, None), Err(ReleaseError::Poisoned(_))));
+    assert!(matches!(paying().release(&miscounted, None, None), Err(ReleaseError::Poisoned(_))));
+}
+
+#[test]
+fn what_a_presignature_signed_is_never_signed_again() {
+    let scene = Scene::new();
+    let mut rng = rng(77);
+    let mut paying = scene.paying();
+    let mut states = vec![paying.state()];
+    let mut payments = Vec::new();
+    for drawn in Presignature::draw(&mut rng, 4).unwrap() {
+        payments.push(paying.pay_presigned(drawn, units(1), Memo::default(), at(OPENED + 9)).unwrap());
+        states.push(paying.state());
+    }
+    // An RFC 6979 payment on top: its lock hides the presigned σ₄.
+    payments.push(paying.pay(units(1), Memo::default(), at(OPENED + 9)).unwrap());
+    assert_eq!(states[0].signature, None);
+    assert_eq!(paying.state().signature, None);
+    let resumed = |state: State| Resuming::new(&scene.open(), &scene.signed, &scene.seed, state);
+    let ready = |state: State| resumed(state).unwrap().reconcile(&state.head.ack(), None).unwrap();
+
+    // 1. Every stored state goes on, and its σ opens every lock down to the bank's.
+    for (place, state) in states.iter().enumerate().skip(1) {
+        let last = &payments[place - 1];
+        let released = ready(*state).release(&last.ack(), None, None).unwrap();
+        assert_eq!(Some(*released.signature()), state.signature);
+        let mut signature = *released.signature();
+        for payment in payments[..place].iter().rev() {
+            assert!(scene.client.public_key().verify(&payment.tx().as_digest(), &signature).is_ok());
+            assert_ne!(signature, scene.client.sign(&payment.tx().as_digest()));
+            signature = payment.lock().open(&signature);
+        }
+        assert_eq!(signature, *scene.signed.bank_signature());
+        assert!(!format!("{state:?}").contains(&released.signature().to_string()));
+    }
+
+    // 2. A payment before the head is released by the stored signature alone.
+    let (second, stored) = (&payments[1], states[2].signature);
+    let released = ready(states[4]).release(&second.ack(), Some(second), stored).unwrap();
+    assert_eq!(Some(*released.signature()), stored);
+    let foreign = ready(states[4]).release(&second.ack(), Some(second), states[3].signature);
+    assert!(matches!(foreign, Err(ReleaseError::OtherSignature)));
+
+    // 3. A state with another payment's signature is no state of this channel.
+    let mixed = State { signature: states[3].signature, ..states[4] };
+    assert_eq!(resumed(mixed).unwrap_err(), NotPayable::OtherHead);
+    let unpaid = State { signature: states[3].signature, ..states[0] };
+    assert_eq!(resumed(unpaid).unwrap_err(), NotPayable::OtherHead);
 }
 
 #[test]

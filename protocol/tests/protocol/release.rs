@@ -81,7 +81,7 @@ fn the_vendor_closes_with_what_the_client_released() {
     }
     let closing = receiving.close();
     let asked = closing.asks_for().unwrap();
-    let released = paying.release(&asked, None).unwrap();
+    let released = paying.release(&asked, None, None).unwrap();
     let settling = closing.released(&payments[3], *released.signature()).unwrap();
     assert!(matches!(settling.progress, Progress::More(_)));
     let command = settling.command(&scene.vendor);

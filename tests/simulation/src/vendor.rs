@@ -104,7 +104,7 @@ impl Vendor {
             let taken = TAKEN.get(look.now, &arguments, || {
                 Receiving::take(record, self.terms.clone(), look.now).map(|receiving| *receiving.head())
             });
-            let head = replay::encode_head(&taken?);
+            let head = replay::encode_state(taken?);
             let new = NewChannel { channel: id, phase: Phase::Open, head, facts: String::new() };
             self.save(&Change::Create(new));
         }

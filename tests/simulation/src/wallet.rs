@@ -54,7 +54,7 @@ impl Wallet {
     /// Takes what the bank has granted into the journal.
     pub(crate) fn remember(&mut self, channel: usize) {
         let opening = fixture().opening(channel).opening();
-        let head = replay::encode_head(&Head::start(opening));
+        let head = replay::encode_state(Head::start(opening));
         let new =
             NewChannel { channel: fixture().id(channel), phase: Phase::Granted, head, facts: String::new() };
         self.save(&Change::Create(new));
@@ -104,11 +104,11 @@ impl Wallet {
         let connection = session.connection;
         let Some(machine) = session.machine.take() else { return Vec::new() };
         let own = self.driver.journal.payment(id, vendor.number);
-        match machine.release(&vendor, own) {
+        match machine.release(&vendor, own, None) {
             Ok((_, effects)) => {
                 self.driver.start(effects, |message| (channel, connection, message)).into_iter().collect()
             }
-            Err(NotReleased::NothingPaid) => Vec::new(),
+            Err(NotReleased::NothingPaid | NotReleased::Damaged) => Vec::new(),
             Err(NotReleased::Stop(stop)) => self.stop(channel, *stop),
         }
     }

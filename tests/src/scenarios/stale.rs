@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::{Refusal, Units};
+use serde_json::json;
 
 use super::endings::reach;
 use crate::folder;
@@ -18,6 +19,10 @@ use crate::witness::number;
 use crate::world::{Party, World, text};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "a wallet that is said to be restored pays on nothing that it finds, and on new channels",
+        run: restored_copy,
+    },
     Scenario {
         name: "a wallet from an old copy stops, and its money comes back by close and by refund",
         run: old_copy,
@@ -36,6 +41,35 @@ fn ends_with<T: std::fmt::Debug>(
         Err(ProcessError::Failed { code: Some(code), .. }) => expect_eq(what, code, expected),
         other => Err(Failure::new(format!("{what}: {other:?}"))),
     }
+}
+
+fn restored_copy(context: &Context) -> Result<(), Failure> {
+    let world = World::found_in_a_hurry(context, "100")?;
+    let opened = world.open("0.01", 100)?;
+    let channel = text(&opened, "channel_id")?;
+    let pay = |channel: &str| world.json(Party::Client, &["pay", channel, "--count", "5"]).map(drop);
+    pay(channel)?;
+    let (home, copy) = (world.home(Party::Client), world.file("copy"));
+    folder::copy(&home, &copy)?;
+    fs::remove_dir_all(&home)?;
+    fs::rename(&copy, &home)?;
+
+    // The vendor has nothing that the copy lacks, so only the explicit act can stop it.
+    let stopped = world.json(Party::Client, &["restored"])?;
+    expect_eq("stopped", &stopped, &json!({ "stopped": [channel] }))?;
+    expect_eq("stopped again", &world.json(Party::Client, &["restored"])?, &json!({ "stopped": [] }))?;
+    ends_with("a payment from the copy", pay(channel), 1)?;
+    ends_with("a release", world.json(Party::Client, &["release", channel]), 1)?;
+    world.json(Party::Vendor, &["close", channel, "--by-token", "--wait", "60s"])?;
+    let record = world.until_state(channel, ChannelState::Closed)?;
+    expect_eq("claimed", record.claim().map(|claim| claim.units), Some(Units::from_count(5)))?;
+
+    let fresh = world.open("0.01", 10)?;
+    let fresh = text(&fresh, "channel_id")?;
+    pay(fresh)?;
+    world.json(Party::Client, &["release", fresh])?;
+    world.until_balances(99_900_000, 100_000)?;
+    world.stop()
 }
 
 fn old_copy(context: &Context) -> Result<(), Failure> {
