@@ -11,16 +11,16 @@ use lockstep_protocol::ledger::{
 use lockstep_protocol::posting::{self, BankView, Movement, PostingError, Pot};
 use lockstep_protocol::{Amount, EvidenceHash, Timestamp};
 
+use crate::cache::Cache;
 use crate::fixture::{CHANNELS, DEPOSIT, DRIFT, OPEN_BY, START, fixture};
 use crate::ledger::{Command, Ledger};
-use crate::memo::Memo;
 
 /// What [`posting::movements`] gives by event, record's time and bank's clock; else it depends on change, record and posted claim.
-static POSTINGS: Memo<
+static POSTINGS: Cache<
     (ChannelState, Timestamp, Timestamp),
     (ChannelChange, ChannelRecord, Amount),
     Result<Vec<Movement>, PostingError>,
-> = Memo::new();
+> = Cache::new();
 
 /// What the books hold for one channel.
 #[derive(Debug, Clone, Default)]

@@ -5,13 +5,13 @@ use lockstep_protocol::ledger::{CloseByRelease, CloseByToken};
 use lockstep_protocol::payment::{Ack, Batch, Head, Payment, PaymentRecord};
 use lockstep_protocol::{Lock, Memo, PaymentNumber, Signature, Timestamp, TxHash, Units};
 
+use crate::cache::Cache;
 use crate::fixture::{CHANNELS, fixture};
 use crate::journal::Stored;
 use crate::ledger::Command;
-use crate::memo::Memo;
 
 /// What a channel's payment key signs, by what is signed.
-static SIGNED: Memo<TxHash, usize, Signature> = Memo::new();
+static SIGNED: Cache<TxHash, usize, Signature> = Cache::new();
 
 /// A client that pays as it likes.
 #[derive(Debug, Clone, Default)]

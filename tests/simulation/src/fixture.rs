@@ -112,8 +112,7 @@ pub(crate) fn fixture() -> &'static Fixture {
                 expiry: at(START + EXPIRY),
                 memo_hash: Memo::default().hash(),
             };
-            let verified =
-                SignedRequest::sign(request, &account, payment).verify(bank.public_key(), &ledger);
+            let verified = SignedRequest::sign(request, &account, payment).verify(bank.public_key(), &ledger);
             let approval = Approval {
                 vendor_identity: IdentityRoot::from_bytes([6; 32]),
                 client_reputation: Reputation::FULL,

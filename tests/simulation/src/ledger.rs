@@ -6,8 +6,8 @@ use lockstep_protocol::ledger::{
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Transition};
 use lockstep_protocol::{ChannelId, Refusal, Timestamp};
 
+use crate::cache::Cache;
 use crate::fixture::{CHANNELS, COMMIT, at, fixture};
-use crate::memo::Memo;
 
 /// A function's argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Command {
 
 /// What the rules say of a command on a channel that the ledger does not have, by the transaction's clock and whether the endorser's
 /// bears it out; else it depends on the command.
-static UNOPENED: Memo<(Timestamp, bool), Command, Result<Changed, Refusal>> = Memo::new();
+static UNOPENED: Cache<(Timestamp, bool), Command, Result<Changed, Refusal>> = Cache::new();
 
 /// An endorsed transaction that is not committed.
 #[derive(Debug)]

@@ -24,6 +24,7 @@
 
 mod action;
 mod bank;
+mod cache;
 mod cheat;
 mod driver;
 mod fixture;
@@ -31,7 +32,6 @@ mod guide;
 mod invariant;
 mod journal;
 mod ledger;
-mod memo;
 mod network;
 mod reached;
 mod trouble;

@@ -11,16 +11,16 @@ use lockstep_protocol::payment::{Batch, Head, PaymentRecord};
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
 use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units};
 
+use crate::cache::Cache;
 use crate::driver::Driver;
 use crate::fixture::{CHANNELS, COMMIT, DRIFT, EXPIRY, RELEASE_WAIT, START, fixture};
 use crate::ledger::Command;
-use crate::memo::Memo;
 
 /// What [`Receiving::take`] gives by the vendor's clock; else it depends on record and terms.
-static TAKEN: Memo<Timestamp, (ChannelRecord, VendorTerms), Result<Head, Refusal>> = Memo::new();
+static TAKEN: Cache<Timestamp, (ChannelRecord, VendorTerms), Result<Head, Refusal>> = Cache::new();
 
 /// What [`Claiming::command`] gives by channel and c; else it depends on f_c. A vendor whose clock is refused claims every round.
-static CLAIMS: Memo<(ChannelId, Units), Token, CloseByToken> = Memo::new();
+static CLAIMS: Cache<(ChannelId, Units), Token, CloseByToken> = Cache::new();
 
 /// A message for a connection.
 pub(crate) type Out = (usize, u32, ToClient);

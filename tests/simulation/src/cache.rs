@@ -10,11 +10,11 @@ const MOST: usize = 20_000;
 
 /// What a function gave. `place` and arguments together are all that it depends on.
 #[derive(Debug)]
-pub(crate) struct Memo<P, A, R> {
+pub(crate) struct Cache<P, A, R> {
     known: Mutex<(usize, BTreeMap<P, Vec<(A, R)>>)>,
 }
 
-impl<P: Ord, A: PartialEq + Clone, R: Clone> Memo<P, A, R> {
+impl<P: Ord, A: PartialEq + Clone, R: Clone> Cache<P, A, R> {
     pub(crate) const fn new() -> Self {
         Self { known: Mutex::new((0, BTreeMap::new())) }
     }
