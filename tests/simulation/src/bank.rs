@@ -6,7 +6,7 @@ use lockstep::bank::books::Decisions;
 use lockstep::bank::keeper::{Step, View, next_step};
 use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::ledger::{
-    Cancel, ChannelChange, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve,
+    Cancel, ChannelChange, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve, Standing,
 };
 use lockstep_protocol::posting::{self, BankView, Movement, PostingError, Pot};
 use lockstep_protocol::{Amount, EvidenceHash, Timestamp};
@@ -15,12 +15,18 @@ use crate::cache::Cache;
 use crate::fixture::{CHANNELS, DEPOSIT, DRIFT, OPEN_BY, START, fixture};
 use crate::ledger::{Command, Ledger};
 
-/// What [`posting::movements`] gives by event, record's time and bank's clock; else it depends on change, record and posted claim.
+/// What [`posting::movements`] gives by event, record's time, and bank's clock where that counts; else it depends on change, record
+/// and posted claim.
 static POSTINGS: Cache<
-    (ChannelState, Timestamp, Timestamp),
+    (ChannelState, Timestamp, Option<Timestamp>),
     (ChannelChange, ChannelRecord, Amount),
     Result<Vec<Movement>, PostingError>,
 > = Cache::new();
+
+/// The bank's clock, if it counts: nobody signs a cancellation or a refund, so that the bank goes by its own clock [Spec §9].
+fn counted(record: &ChannelRecord, now: Timestamp) -> Option<Timestamp> {
+    matches!(record.standing(), Standing::Cancelled | Standing::Refunded(_)).then_some(now)
+}
 
 /// What the books hold for one channel.
 #[derive(Debug, Clone, Default)]
@@ -136,7 +142,7 @@ impl Bank {
             now,
         };
         let arguments = (change, record.clone(), book.claim);
-        let judged = POSTINGS.get((change.state, record.ts(), now), &arguments, || {
+        let judged = POSTINGS.get((change.state, record.ts(), counted(record, now)), &arguments, || {
             posting::movements(&change, record, book.claim, view)
         });
         match judged {
