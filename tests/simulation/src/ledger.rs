@@ -23,7 +23,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// What the rules say of it. `stored` is the channel's record, `owner` what the index (client key, bank) holds.
-    fn judge(
+    pub(crate) fn judge(
         &self,
         stored: Option<ChannelRecord>,
         owner: Option<ChannelId>,
