@@ -17,11 +17,10 @@ use crate::ledger::{Command, Ledger};
 
 /// What [`posting::movements`] gives by event, record's time, and bank's clock where that counts; else it depends on change, record
 /// and posted claim.
-static POSTINGS: Cache<
-    (ChannelState, Timestamp, Option<Timestamp>),
-    (ChannelChange, ChannelRecord, Amount),
-    Result<Vec<Movement>, PostingError>,
-> = Cache::new();
+static POSTINGS: Cache<Moment, (ChannelChange, ChannelRecord, Amount), Judged> = Cache::new();
+
+type Moment = (ChannelState, Timestamp, Option<Timestamp>);
+type Judged = Result<Vec<Movement>, PostingError>;
 
 /// The bank's clock, if it counts: nobody signs a cancellation or a refund, so that the bank goes by its own clock [Spec §9].
 fn counted(record: &ChannelRecord, now: Timestamp) -> Option<Timestamp> {

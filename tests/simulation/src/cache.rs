@@ -11,29 +11,35 @@ const MOST: usize = 20_000;
 /// What a function gave. `place` and arguments together are all that it depends on.
 #[derive(Debug)]
 pub(crate) struct Cache<P, A, R> {
-    known: Mutex<(usize, BTreeMap<P, Vec<(A, R)>>)>,
+    known: Mutex<Known<P, A, R>>,
+}
+
+#[derive(Debug)]
+struct Known<P, A, R> {
+    count: usize,
+    at: BTreeMap<P, Vec<(A, R)>>,
 }
 
 impl<P: Ord, A: PartialEq + Clone, R: Clone> Cache<P, A, R> {
     pub(crate) const fn new() -> Self {
-        Self { known: Mutex::new((0, BTreeMap::new())) }
+        Self { known: Mutex::new(Known { count: 0, at: BTreeMap::new() }) }
     }
 
     /// What `function` gives for these arguments; `place` is the part of them that is quickly found.
     pub(crate) fn get(&self, place: P, arguments: &A, function: impl FnOnce() -> R) -> R {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let at_place = known.1.get(&place).into_iter().flatten();
-        if let Some((_, result)) = at_place.into_iter().find(|(same, _)| same == arguments) {
+        let mut at_place = known.at.get(&place).into_iter().flatten();
+        if let Some((_, result)) = at_place.find(|(same, _)| same == arguments) {
             return result.clone();
         }
         drop(known);
         let result = function();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 >= MOST {
-            *known = (0, BTreeMap::new());
+        if known.count >= MOST {
+            *known = Known { count: 0, at: BTreeMap::new() };
         }
-        known.0 += 1;
-        known.1.entry(place).or_default().push((arguments.clone(), result.clone()));
+        known.count += 1;
+        known.at.entry(place).or_default().push((arguments.clone(), result.clone()));
         result
     }
 }
