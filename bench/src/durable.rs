@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lockstep::bank::books::{Books, Direction, Transfer};
 use lockstep::bank::client::BankClient;
 use lockstep::bank::config::sqlite_url;
-use lockstep::bank::opening_log::OpeningLog;
+use lockstep::bank::log::BankLog;
 use lockstep::bank::{Bank, Settings, http};
 use lockstep::home::Home;
 use lockstep::ledger::Ledger;
@@ -246,7 +246,7 @@ async fn serve_bank(
     let (home, identity) = home(folder, "bank")?;
     let books = Books::connect(&books_url(folder)).await.step("the bank's books")?;
     books.claim(scene.bank.public_key(), &scene.ledger).await.step("the bank's books")?;
-    let log = OpeningLog::open(&home.path("openings.jsonl")).step("the bank's log")?;
+    let log = BankLog::open(&home.path("openings.jsonl")).step("the bank's log")?;
     let settings = Settings {
         organization: ShortText::new("BankMSP").step("a name")?,
         max_drift: MaxDrift::DEFAULT,

@@ -1,6 +1,7 @@
 //! Files that somebody else may have written.
 
 use lockstep::bank::books::NewChannel;
+use lockstep::bank::decision::SignedDecision;
 use lockstep::fuzzing;
 use lockstep::party::transcript::{self, write_heading};
 
@@ -20,6 +21,7 @@ pub const FILES: Target = Target {
                 json_returns::<lockstep_protocol::opening::SignedRequest>(&request)
             })
         }),
+        ("logged-decision", json_returns::<SignedDecision>),
     ],
 };
 

@@ -11,7 +11,7 @@
 //! | [`TEXTS`] | keys, signatures, hashes, memos, amounts, times, spans, refusals as text |
 //! | [`STREAM`] | the payment stream's messages |
 //! | [`BANK`] | bodies of the bank's HTTP interface, both ways |
-//! | [`FILES`] | transcripts, network profiles, the bank's log of openings |
+//! | [`FILES`] | transcripts, network profiles, the bank's log of openings and decisions |
 //! | [`CONTRACT`] | arguments of the channel contract, on a ledger with a bank and an open channel |
 //! | [`GATEWAY`] | a gateway peer's errors, transactions and events, and what the roles make of them |
 //! | [`SHIM`] | a peer's messages to a chaincode, composite keys, callers, proposals |

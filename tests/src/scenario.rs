@@ -14,24 +14,42 @@ use crate::observation::Recorder;
 /// Why a scenario failed, or that it cannot be played.
 pub struct Failure {
     text: String,
-    not_applicable: bool,
+    unplayed: Option<Unplayed>,
+}
+
+/// Why a scenario has not been played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unplayed {
+    /// Devnet lacks what it needs, which every other network has.
+    OnDevnet,
+    /// The machine lacks it, whatever the network.
+    OnThisMachine,
 }
 
 impl Failure {
     /// A failure in words.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), not_applicable: false }
+        Self { text: text.into(), unplayed: None }
     }
 
     /// What a scenario needs is not to be had on devnet, and why; it counts as skipped there and as failed anywhere else.
     pub fn not_applicable(why: impl Into<String>) -> Self {
-        Self { text: why.into(), not_applicable: true }
+        Self { text: why.into(), unplayed: Some(Unplayed::OnDevnet) }
     }
 
-    /// Whether the scenario has not been played.
+    /// What a scenario needs is not to be had on this machine, and why; it counts as skipped on every network.
+    pub fn not_possible_here(why: impl Into<String>) -> Self {
+        Self { text: why.into(), unplayed: Some(Unplayed::OnThisMachine) }
+    }
+
+    /// Whether the scenario counts as skipped on a network, by its name in the profile.
     #[must_use]
-    pub const fn is_not_applicable(&self) -> bool {
-        self.not_applicable
+    pub fn is_skipped_on(&self, network: &str) -> bool {
+        match self.unplayed {
+            None => false,
+            Some(Unplayed::OnDevnet) => network == "devnet",
+            Some(Unplayed::OnThisMachine) => true,
+        }
     }
 }
 

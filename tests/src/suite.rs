@@ -99,14 +99,19 @@ fn conclude(context: &Context, reference: Option<Arc<Recording>>, filter: Option
 }
 
 fn play(scenario: Scenario, context: &Context, reference: Option<&Recording>) -> Result<Completion, String> {
-    match (scenario.run)(context) {
-        Ok(()) => {}
-        Err(failure) if failure.is_not_applicable() && context.profile.name == "devnet" => {
-            return Ok(Completion::ignored_with(failure.to_string()));
-        }
-        Err(failure) => return Err(failure.to_string()),
+    match completed((scenario.run)(context), &context.profile.name)? {
+        Completion::Completed => compare(scenario, context, reference).map(|()| Completion::Completed),
+        skipped => Ok(skipped),
     }
-    compare(scenario, context, reference).map(|()| Completion::Completed)
+}
+
+/// What a scenario's end counts as on a network: passed, skipped or failed.
+fn completed(end: Result<(), Failure>, network: &str) -> Result<Completion, String> {
+    match end {
+        Ok(()) => Ok(Completion::Completed),
+        Err(failure) if failure.is_skipped_on(network) => Ok(Completion::ignored_with(failure.to_string())),
+        Err(failure) => Err(failure.to_string()),
+    }
 }
 
 fn compare(scenario: Scenario, context: &Context, reference: Option<&Recording>) -> Result<(), String> {
@@ -154,4 +159,30 @@ fn git(arguments: &[&str]) -> Option<String> {
 fn programs() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()?;
     own.parent().map(Path::to_path_buf).ok_or_else(|| Failure::new("this program lies in no folder"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs one scenario as the suite does, on a network of this name: passed, skipped, failed.
+    fn counted(end: fn() -> Result<(), Failure>, network: &'static str) -> (u64, u64, u64) {
+        let trial =
+            Trial::ignorable_test("a scenario", move || completed(end(), network).map_err(Into::into));
+        let arguments = Arguments { test_threads: Some(1), quiet: true, ..Arguments::default() };
+        let conclusion = libtest_mimic::run(&arguments, vec![trial]);
+        (conclusion.num_passed, conclusion.num_ignored, conclusion.num_failed)
+    }
+
+    #[test]
+    fn what_cannot_be_played_counts_as_skipped_where_it_cannot_and_never_as_passed() {
+        for network in ["devnet", "fabric"] {
+            let skipped = counted(|| Err(Failure::not_possible_here("no file system")), network);
+            assert_eq!(skipped, (0, 1, 0), "{network}");
+            assert_eq!(counted(|| Ok(()), network), (1, 0, 0), "{network}");
+            assert_eq!(counted(|| Err(Failure::new("wrong")), network), (0, 0, 1), "{network}");
+        }
+        assert_eq!(counted(|| Err(Failure::not_applicable("no processes")), "devnet"), (0, 1, 0));
+        assert_eq!(counted(|| Err(Failure::not_applicable("no processes")), "fabric"), (0, 0, 1));
+    }
 }

@@ -20,7 +20,7 @@ use crate::error::{CallError, Origin, chain};
 /// reached, then the next, and so on in a circle.
 pub(crate) struct Connection {
     peers: Vec<Peer>,
-    /// Index of the peer that answered last.
+    /// Index of the peer that answered last; of the next one, if that peer did not answer.
     preferred: AtomicUsize,
     /// The largest message, in bytes.
     message_limit: usize,
@@ -180,16 +180,20 @@ impl Connection {
         let count = self.peers.len();
         for index in (0..count).map(|step| (first + step) % count) {
             let Some(peer) = self.peers.get(index) else { break };
+            // A peer that is gone or hangs is not the first to be asked next time; nor is one whose caller did not wait for the
+            // deadline, who else would meet it each time.
+            let mut silence = Silence { preferred: &self.preferred, next: Some((index + 1) % count) };
             self.preferred.store(index, Ordering::Relaxed);
-            let error = match attempt(peer.services.clone()).await {
+            let answer = attempt(peer.services.clone()).await;
+            if answer.as_ref().map_or_else(CallError::origin, |_| Origin::Peer) == Origin::Peer {
+                silence.next = None;
+            }
+            drop(silence);
+            let error = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             tracing::debug!(peer = %peer.address, %error, "call failed");
-            if error.origin() != Origin::Peer {
-                // A peer that is gone or hangs is not the first to be asked next time.
-                self.preferred.store((index + 1) % count, Ordering::Relaxed);
-            }
             if !failover.permits(&error) {
                 return Err(error);
             }
@@ -200,6 +204,20 @@ impl Connection {
         }
         // A connection that broke says more than one that was not made: the request may have got through.
         Err(last.unwrap_or_else(|| CallError::not_connected(&unreachable)))
+    }
+}
+
+/// A call under way; who is asked first after it, if it is given up or not answered.
+struct Silence<'a> {
+    preferred: &'a AtomicUsize,
+    next: Option<usize>,
+}
+
+impl Drop for Silence<'_> {
+    fn drop(&mut self) {
+        if let Some(next) = self.next {
+            self.preferred.store(next, Ordering::Relaxed);
+        }
     }
 }
 

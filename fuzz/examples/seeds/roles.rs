@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lockstep::bank::books::NewChannel;
+use lockstep::bank::books::{Decision, NewChannel, Verdict};
+use lockstep::bank::decision::SignedDecision;
 use lockstep::bank::wire::{
     ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, Info, IssuedCredential, Nothing,
     OpeningDocument, Problem, Proven, StatementRequest,
@@ -13,10 +14,10 @@ use lockstep::stream::{BatchBounds, Refused, Settled, Terms, ToClient, ToVendor,
 use lockstep_fuzz::scene::{Scene, after, ledger, short};
 use lockstep_fuzz::{BANK, FILES, STREAM};
 use lockstep_protocol::credential::{Attribute, AttributeSet};
-use lockstep_protocol::ledger::ChannelState;
+use lockstep_protocol::ledger::{ChannelState, FreezeReason};
 use lockstep_protocol::payment::Batch;
 use lockstep_protocol::receipt::Receipt;
-use lockstep_protocol::{Amount, Challenge, EvidenceHash, MaxDrift, Refusal, Salt, Units};
+use lockstep_protocol::{Amount, Challenge, EvidenceHash, MaxDrift, Refusal, Salt, Signature, Units};
 use prost::Message as _;
 
 use crate::Seeds;
@@ -152,6 +153,29 @@ fn files(scene: &Scene) {
     seeds.valid("profile", "small", SMALL_PROFILE);
     let logged = NewChannel { request: scene.request.clone(), opening: scene.signed.clone() };
     seeds.json("logged-opening", "1", &logged);
+    let (channel, at) = (scene.signed.opening().channel_id(), scene.signed.opening().terms().opened);
+    let evidence = EvidenceHash::from_bytes([9; 32]);
+    let decisions = [
+        Decision::Conviction { channel, evidence, proof: "00".repeat(552), at },
+        Decision::Freeze {
+            channel,
+            reason: FreezeReason::CourtOrder,
+            evidence,
+            words: "order 17".to_owned(),
+            at,
+        },
+        Decision::Units { channel, decided: Some(Units::from_count(7)), signed: None, changes: 1, at },
+        Decision::Accusation {
+            channel,
+            statement: "no film".to_owned(),
+            at,
+            verdict: Some((Verdict::AtFault, at)),
+        },
+    ];
+    for (index, decision) in decisions.into_iter().enumerate() {
+        let signature = Signature::from_bytes([9; 64]);
+        seeds.json("logged-decision", &index.to_string(), &SignedDecision { decision, signature });
+    }
 }
 
 const SMALL_PROFILE: &str = r#"name = "fabric"

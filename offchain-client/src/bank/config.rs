@@ -46,7 +46,7 @@ pub struct BankConfig {
     /// The books: `sqlite://…`, `postgres://…`, or '' for a file in the home folder.
     #[serde(default)]
     pub database: String,
-    /// The log of openings; a path in the home folder, or absolute.
+    /// The log of openings and decisions; a path in the home folder, or absolute.
     pub opening_log: PathBuf,
 }
 
@@ -138,7 +138,7 @@ pub struct ConfigText<'a> {
     pub max_life: Duration,
     /// The books' address, or ''.
     pub database: &'a str,
-    /// The log of openings, absolute or in the home folder.
+    /// The log of openings and decisions, absolute or in the home folder.
     pub opening_log: &'a Path,
 }
 

@@ -29,14 +29,14 @@ pub enum FraudError {
     /// The books fail.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The books fail while the freeze is brought to the ledger.
+    /// The log fails, or the books do while the freeze is brought to the ledger.
     #[error(transparent)]
     Keeping(#[from] SettlingError),
 }
 
 impl Bank {
-    /// Takes a fraud proof from the channel's vendor. The client is convicted in the books before anything is
-    /// signed; if the ledger does not take the freeze now, the keeper submits it later. The same proof again
+    /// Takes a fraud proof from the channel's vendor. The client is convicted in books and log before anything is
+    /// signed or answered; if the ledger does not take the freeze now, the keeper submits it later. The same proof again
     /// changes nothing.
     ///
     /// # Errors
@@ -64,9 +64,11 @@ impl Bank {
         signed.map_err(|_| Refusal::BadBankSignature)?;
         // 2. the proof, by the bank's own arithmetic.
         proof.verify(record.signed_opening())?;
-        // 3. durable: the conviction, the reputation, and that the channel is to be frozen.
+        // 3. durable, in the books and outside of them: the vendor brings its proof once, so an answer that a restore of
+        // the books took back would leave the client with its reputation for good.
         let convicted = self.books.convict(&id, proof, self.clock.now()).await?;
         let evidence = convicted.ok_or(FraudError::NotBooked(id))?;
+        self.log_decisions(Some(&id)).await.map_err(SettlingError::from)?;
         // 4. the freeze.
         let mut state = record.state();
         if state == ChannelState::Open {

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! client, vendor ──► http ──► Bank ──► books (SQL)            opening: books, log, then the answer
-//!                              │  └──► opening_log (file)
+//!                              │  └──► log (file)
 //! Ledger (port) ──► settling ──┤                              event: re-check, postings and checkpoint at once
 //!        ▲───────── keeper ◄───┘                              what is due: cancel, refund, freeze, resolve
 //! ```
 //!
-//! **Nothing leaves before it is saved**: an opening is answered when it stands in the books and in the log.
+//! **Nothing leaves before it is saved**: an opening is answered, and a decision is acted on, when it stands in the books
+//! and in the log.
 //! **A reserve is freed by a ledger event only.** **An event is applied once**, however often it is read.
 
 pub mod books;
@@ -15,11 +16,13 @@ pub mod challenge;
 pub mod client;
 pub mod config;
 pub mod credentials;
+pub mod decision;
 pub mod fraud;
 pub mod http;
 pub mod keeper;
+pub mod log;
 pub mod opening;
-pub mod opening_log;
+pub mod reconciling;
 pub mod replay;
 pub mod settling;
 pub mod wire;
@@ -32,7 +35,7 @@ use lockstep_protocol::time::MaxDrift;
 
 use self::books::Books;
 use self::challenge::Challenges;
-use self::opening_log::OpeningLog;
+use self::log::BankLog;
 use self::wire::Info;
 use crate::entropy::NoEntropy;
 use crate::party::Clock;
@@ -57,7 +60,7 @@ pub struct Bank {
     ledger: LedgerId,
     settings: Settings,
     books: Books,
-    log: OpeningLog,
+    log: BankLog,
     challenges: Challenges,
     clock: Clock,
 }
@@ -72,7 +75,7 @@ impl Bank {
         ledger: LedgerId,
         settings: Settings,
         books: Books,
-        log: OpeningLog,
+        log: BankLog,
         clock: Clock,
     ) -> Result<Self, NoEntropy> {
         Ok(Self { secret, ledger, settings, books, log, challenges: Challenges::new()?, clock })

@@ -13,6 +13,8 @@ use lockstep_protocol::posting::{BankView, PostingError, movements};
 
 use super::Bank;
 use super::books::{Applied, ApplyError, Settlement, StoreError};
+use super::decision::LogDecisionError;
+use super::log::LogError;
 use crate::ledger::{EventCheckpoint, EventStart, Ledger, LedgerError, LedgerEvent};
 
 /// An order in which states follow one another, whichever of them a channel goes through [Spec §8].
@@ -43,7 +45,7 @@ impl Patience {
         Self { pause: (Duration::from_millis(500), Duration::from_secs(20)), looks: 35 };
 }
 
-/// Why the settling of events has ended. Books that cannot be written end the bank: it must not go on as if
+/// Why the settling of events, or the keeping of channels, has ended. Books that cannot be written end the bank: it must not go on as if
 /// they were.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,6 +56,18 @@ pub enum SettlingError {
     /// An event cannot be applied.
     #[error(transparent)]
     Apply(#[from] ApplyError),
+    /// A decision cannot be put into the log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl From<LogDecisionError> for SettlingError {
+    fn from(error: LogDecisionError) -> Self {
+        match error {
+            LogDecisionError::Store(error) => Self::Store(error),
+            LogDecisionError::Log(error) => Self::Log(error),
+        }
+    }
 }
 
 impl SettlingError {

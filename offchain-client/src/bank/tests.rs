@@ -9,6 +9,7 @@ mod log;
 mod model;
 mod openings;
 mod poison;
+mod restoring;
 mod settlement;
 mod slow;
 mod submission;

@@ -13,8 +13,8 @@ use lockstep_protocol::key::{PublicKey, SecretKey};
 use super::{CliError, Exit, HomeArgs, Output};
 use crate::bank::books::{ApplyError, Books, StoreError};
 use crate::bank::config::{BankConfig, KEY_FILE};
-use crate::bank::opening::ReconcileError;
-use crate::bank::opening_log::OpeningLogError;
+use crate::bank::log::LogError;
+use crate::bank::reconciling::ReconcileError;
 use crate::bank::replay::ReplayError;
 use crate::bank::settling::SettlingError;
 use crate::home::Home;
@@ -114,7 +114,7 @@ async fn open_books(home: &Home, config: &BankConfig) -> Result<Books, CliError>
 }
 
 /// Told where one loss takes the books and the log that is there to make up for it.
-const LOG_WITH_BOOKS: &str = "The log of openings lies beside the books: a restore or a loss of that folder takes both. Set \
+const LOG_WITH_BOOKS: &str = "The log of openings and decisions lies beside the books: a restore or a loss of that folder takes both. Set \
 `opening_log` in config.toml to a file on another disk.";
 
 /// The bank's secret key, which must be the one that the configuration names.
@@ -173,12 +173,12 @@ fn of_database(code: Option<&str>) -> Exit {
     }
 }
 
-impl From<OpeningLogError> for CliError {
-    fn from(error: OpeningLogError) -> Self {
+impl From<LogError> for CliError {
+    fn from(error: LogError) -> Self {
         let exit = match &error {
-            OpeningLogError::Io { source, .. } => Exit::of_io(source),
-            OpeningLogError::Torn { .. } => Exit::Storage,
-            OpeningLogError::Damaged { .. } => Exit::Mismatch,
+            LogError::Io { source, .. } => Exit::of_io(source),
+            LogError::Torn { .. } => Exit::Storage,
+            LogError::Damaged { .. } => Exit::Mismatch,
         };
         Self::from_error(exit, error)
     }
@@ -191,7 +191,8 @@ impl From<ReconcileError> for CliError {
             ReconcileError::Log(error) => error.into(),
             lost @ ReconcileError::NotInLog(_) => Self::from_error(Exit::Mismatch, lost).with_hint(
                 "put the right log into place; if it is lost for good, start with --rewrite-log: openings that \
-                 restored books lack too then come back from the ledger alone, at the bank's expense",
+                 restored books lack too then come back from the ledger alone, at the bank's expense, and \
+                 decisions not at all",
             ),
             foreign @ ReconcileError::NotOurs { .. } => Self::from_error(Exit::Mismatch, foreign),
         }
@@ -212,6 +213,7 @@ impl From<SettlingError> for CliError {
         match error {
             SettlingError::Store(error) | SettlingError::Apply(ApplyError::Store(error)) => error.into(),
             SettlingError::Apply(error) => Self::from_error(Exit::Mismatch, error),
+            SettlingError::Log(error) => error.into(),
         }
     }
 }

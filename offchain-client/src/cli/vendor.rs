@@ -3,6 +3,7 @@
 mod close;
 mod init;
 mod look;
+mod proof;
 mod receipts;
 mod serve;
 
@@ -29,6 +30,8 @@ pub enum Verb {
     Close(close::Close),
     /// Verify and export the receipts of a channel
     Receipts(receipts::Receipts),
+    /// Bring the proof of a client's fraud to the bank that signed the channel
+    Proof(proof::Proof),
     /// Show every movement of the account at the bank
     #[command(after_help = party::STATEMENT_JSON)]
     Statement(AccountArgs),
@@ -48,6 +51,7 @@ impl Verb {
             Self::Channels(verb) => verb.run(out).await,
             Self::Close(verb) => verb.run(out).await,
             Self::Receipts(verb) => verb.run(out).await,
+            Self::Proof(verb) => verb.run(out).await,
             Self::Statement(args) => party::statement(args, link, out).await,
         }
     }

@@ -35,15 +35,17 @@ const DEADLINES: hlf_gateway::Deadlines = hlf_gateway::Deadlines::DEFAULT
 
 /// The contract on a Fabric channel, asked through the peers of one organisation. Cheap to clone.
 ///
-/// While none of these can be reached, submissions go through another organisation's: its gateway gathers the endorsements and
-/// hands them to the orderers, so that a claim is not lost with a peer. Its word is taken for nothing: reads, events and whether
-/// the transaction was committed are asked of the own peers alone, when they are back.
+/// While none of these can be reached, or none answers, submissions go through another organisation's: its gateway gathers the
+/// endorsements and hands them to the orderers, so that a claim is not lost with a peer. Its word is taken for nothing: reads,
+/// events and whether the transaction was committed are asked of the own peers alone, when they are back.
 #[derive(Clone, Debug)]
 pub struct FabricLedger {
     network: Network,
     contract: Contract,
     /// Through the other organisations' peers, where the profile has any.
     elsewhere: Option<Contract>,
+    /// How long the own peers may take to endorse, and then the others.
+    endorse: Duration,
     organization: String,
     ledger_id: LedgerId,
 }
@@ -59,7 +61,15 @@ impl FabricLedger {
         let contract = network.contract(chaincode);
         let elsewhere = elsewhere.map(|gateway| gateway.network(channel).contract(chaincode));
         let organization = gateway.identity().msp_id().to_owned();
-        Self { network, contract, elsewhere, organization, ledger_id }
+        Self { network, contract, elsewhere, endorse: DEADLINES.endorse, organization, ledger_id }
+    }
+
+    /// The same ledger for a caller that has only so long for a submission: a third of it is for the own peers' endorsement, and
+    /// another for that of other organisations' peers. An own peer that hangs keeps nothing from these.
+    #[must_use]
+    pub fn with_bound(mut self, submission: Duration) -> Self {
+        self.endorse = DEADLINES.endorse.min(submission / 3);
+        self
     }
 
     /// Waits until the network would endorse a submission: after the contract is committed, peers need some seconds to

@@ -84,7 +84,7 @@ pub struct Evidence {
     pub bytes: Vec<u8>,
 }
 
-/// Signatures on payments `first`, `first + 1`, …, 64 bytes each; the channel must be released.
+/// Signatures on payments `first`, `first + 1`, …, 64 bytes each; the channel must be released, or closed since.
 #[derive(Clone, Debug)]
 pub struct Receipts {
     /// The channel.

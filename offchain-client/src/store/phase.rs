@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 ///          any of them ─► Closed (refunded)
 /// vendor:  Open ─► Closing ─► Released ─► Unlocked ─► Closed      Open ─► Released (the client released unasked)
 ///                                  Released ─► Disputed ─► Closed (a lock does not open)
-///          Open, Closing, Unlocked, Disputed ─► Claiming ─► Closed (by token)
+///                                  Released ─► Closed (the receipts take too long: they are recovered behind the close)
+///          Open, Closing, Released, Unlocked, Disputed ─► Claiming ─► Closed (by token)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -143,6 +143,9 @@ async fn receipts_and_evidence_are_kept_and_repeats_change_nothing() {
     let evidence = journal.evidence(id(1)).await.unwrap();
     assert_eq!(evidence, [StoredEvidence { kind: "fraud_proof".to_owned(), bytes: vec![1, 2, 3] }]);
     assert_eq!(journal.channel(id(1)).await.unwrap().unwrap().ending, r#"{"why":"lock"}"#);
+    journal.save(Change::Advance(Advance::new(id(1), Phase::Disputed, Phase::Closed))).await.unwrap();
+    journal.save(chunk(5)).await.unwrap();
+    assert_eq!(journal.receipts_from(id(1), n(4)).await.unwrap().unwrap().first, n(5), "after the close");
 }
 
 #[tokio::test]

@@ -195,10 +195,11 @@ async fn receipts(
     transaction: &mut Transaction<'_, Sqlite>,
     receipts: &Receipts,
 ) -> Result<bool, sqlx::Error> {
-    let released = sqlx::query("SELECT 1 FROM channels WHERE channel_id = $1 AND phase = 'released'")
-        .bind(key(&receipts.channel))
-        .fetch_optional(&mut **transaction)
-        .await?;
+    let released =
+        sqlx::query("SELECT 1 FROM channels WHERE channel_id = $1 AND phase IN ('released', 'closed')")
+            .bind(key(&receipts.channel))
+            .fetch_optional(&mut **transaction)
+            .await?;
     if released.is_none() {
         return Ok(false);
     }

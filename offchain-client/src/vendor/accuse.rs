@@ -1,6 +1,7 @@
 //! Takes a fraud proof to the bank, which freezes the channel if it is still open [Spec §7, §9].
 //!
 //! Before the close the bank is asked once: the vendor's money does not wait for it. After the close it is told until it has heard.
+//! A channel of another bank is none of its business, and the proof is left to the operator.
 
 use std::fmt;
 use std::time::Duration;
@@ -58,8 +59,8 @@ pub(super) async fn before_the_close(
     ending: &mut Ending,
 ) -> Result<(), SettleError> {
     let Facts { record } = replay::decode_note(&stored.facts)?;
-    if ending.proof_due && shared.times(&record).release_can_be_awaited() {
-        ending.proof_due = !is_heard(shared, stored).await?;
+    if ending.proof_due && shared.times(&record).close_can_wait() {
+        tell(shared, stored, ending).await?;
     }
     Ok(())
 }
@@ -72,8 +73,8 @@ pub(super) async fn after_the_close(
 ) -> Result<(), SettleError> {
     let mut pauses = Pauses::new(shared);
     while ending.proof_due && shared.desk.is_some() {
-        if is_heard(shared, stored).await? {
-            ending.proof_due = false;
+        tell(shared, stored, &mut ending).await?;
+        if !ending.proof_due {
             let ending = Some(replay::encode_note(&ending));
             let heard = Advance { ending, ..Advance::new(stored.channel, Phase::Closed, Phase::Closed) };
             shared.journal.save(Change::Advance(heard)).await?;
@@ -84,21 +85,30 @@ pub(super) async fn after_the_close(
     Ok(())
 }
 
-/// Tells the bank; it has heard if it took the proof, or found that it proves nothing.
-async fn is_heard(shared: &Shared, stored: &StoredChannel) -> Result<bool, SettleError> {
-    let Some(desk) = &shared.desk else { return Ok(false) };
+/// Tells the bank. The proof is due no more if the bank took it, found that it proves nothing, or is not the channel's.
+async fn tell(shared: &Shared, stored: &StoredChannel, ending: &mut Ending) -> Result<(), SettleError> {
+    let Some(desk) = &shared.desk else { return Ok(()) };
     let evidence = shared.journal.evidence(stored.channel).await?;
     let found = evidence.iter().find(|found| found.kind == FRAUD_PROOF).ok_or(DamagedRow)?;
     let proof = FraudProof::decode(&found.bytes).map_err(|_| DamagedRow)?;
     // No more than L: before a close, two token closes must still fit in behind the bank's answer.
     let limit = ANSWER.min(shared.rules.commit_bound);
     let answer = tokio::time::timeout(limit, desk.report(&shared.key, stored.channel, &proof)).await;
-    Ok(match answer {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(channel = %stored.channel, %error, "the bank has not taken the fraud proof");
-            matches!(error, BankError::Refused(Refusal::BadFraudProof))
+    let channel = stored.channel;
+    match answer {
+        Ok(Ok(())) => ending.proof_due = false,
+        Ok(Err(BankError::Refused(Refusal::OtherBank))) => {
+            tracing::error!(
+                %channel,
+                "its client is proven a cheat, and another bank must hear of it: `lockstep vendor proof {channel}` brings the proof there"
+            );
+            (ending.proof_due, ending.proof_elsewhere) = (false, true);
         }
-        Err(_) => false,
-    })
+        Ok(Err(error)) => {
+            tracing::warn!(%channel, %error, "the bank has not taken the fraud proof");
+            ending.proof_due = !matches!(error, BankError::Refused(Refusal::BadFraudProof));
+        }
+        Err(_) => tracing::warn!(%channel, "the bank has not answered to the fraud proof"),
+    }
+    Ok(())
 }

@@ -20,19 +20,21 @@ use crate::party::replay;
 use crate::store::{Advance, Change, Phase, StoredChannel};
 use crate::stream::Settled;
 
-/// Closes by release. From the first refusal on, or when the time is needed for it, only token closes are left.
+/// Closes by release. From the first refusal on, or when the time is needed for it, only token closes are left. A channel whose
+/// receipts are not recovered yet is walked afterwards.
 pub(super) async fn by_release(
     shared: &Shared,
     stored: &StoredChannel,
-    ending: Ending,
+    mut ending: Ending,
 ) -> Result<(), SettleError> {
+    ending.walk_due = stored.phase == Phase::Released;
     let Some(command) = release(shared, stored, &ending).await? else {
         return claim(shared, stored, ending, None).await;
     };
     let head = replay::decode_head(&stored.head)?;
     let facts: Facts = replay::decode_note(&stored.facts)?;
     let mut pauses = Pauses::new(shared);
-    loop {
+    while shared.times(&facts.record).release_can_be_tried() {
         let error = match in_time(shared, shared.ledger.close_by_release(&command)).await {
             Ok(submitted) if is_this_release(&submitted.record, &head) => {
                 return settled(shared, stored, ending, &submitted, head.released()).await;
@@ -42,13 +44,16 @@ pub(super) async fn by_release(
         };
         // A clock that is off is no word about the close.
         let refused = error.refusal().copied().filter(|refusal| *refusal != Refusal::ClockOff);
-        if refused.is_some() || !shared.times(&facts.record).release_can_be_tried() {
-            tracing::warn!(channel = %stored.channel, %error, "there is no close by release; the channel is closed by token");
+        tracing::warn!(channel = %stored.channel, %error, "the close by release is not taken");
+        if refused.is_some() {
             return claim(shared, stored, ending, refused).await;
         }
-        tracing::warn!(channel = %stored.channel, %error, "the close is submitted again");
-        pauses.pause().await;
+        if shared.times(&facts.record).release_can_be_tried() {
+            pauses.pause().await;
+        }
     }
+    tracing::warn!(channel = %stored.channel, "there is no time for a close by release");
+    claim(shared, stored, ending, None).await
 }
 
 /// Closes by token, or claims on a frozen channel, until the ledger has it or another ending.

@@ -28,9 +28,15 @@ pub struct Ending {
     /// The close on the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
+    /// There was no time for that walk before the close: it follows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub walk_due: bool,
     /// A fraud proof is kept that the bank has not heard of.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proof_due: bool,
+    /// The fraud proof is for another bank than the vendor's, whose address nobody has given it: its operator brings it there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proof_elsewhere: bool,
     /// Why there was no close by release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,

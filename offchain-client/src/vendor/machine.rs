@@ -61,7 +61,9 @@ impl Machine {
     ) -> Judged {
         let before = *self.head();
         let (mut refused, mut accepted) = (None, 0);
-        for (number, record) in (first.as_index()..).map(PaymentNumber::from_index).zip(records) {
+        // Up to the last number there is: a range without an end adds one beyond it, and anybody can send that number.
+        let numbers = (first.as_index()..=u32::MAX).map(PaymentNumber::from_index);
+        for (number, record) in numbers.zip(records) {
             match self.receiving.accept(number, record, now, view) {
                 Ok(Acceptance::New(_)) => accepted += 1,
                 // The caller has compared the repeats; a number cannot be used in between.

@@ -17,7 +17,9 @@ pub enum ReceiptsError {
     #[error("this vendor has no channel {0}")]
     UnknownChannel(ChannelId),
     /// They are not recovered, or not all.
-    #[error("the receipts of channel {0} are not recovered: it is not released")]
+    #[error(
+        "the receipts of channel {0} are not recovered: it is not released, or `lockstep vendor serve` is still at work on them"
+    )]
     NotUnlocked(ChannelId),
     /// The journal cannot be read.
     #[error(transparent)]

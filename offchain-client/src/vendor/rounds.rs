@@ -81,8 +81,8 @@ impl Rounds {
             self.place = last.place;
             let now = self.shared.clock.now();
             for stored in page.iter().filter(|stored| stored.phase == Phase::Closed) {
-                // Ended before the bank had heard of the fraud proof.
-                if replay::decode_note::<Ending>(&stored.ending).is_ok_and(|ending| ending.proof_due) {
+                let ending = replay::decode_note::<Ending>(&stored.ending);
+                if ending.is_ok_and(|ending| ending.walk_due || ending.proof_due) {
                     drop(self.shared.settlements.follow(&self.shared, stored.channel));
                 }
             }
@@ -138,7 +138,7 @@ impl Rounds {
     fn can_be_released(&self, stored: &StoredChannel) -> bool {
         let facts = replay::decode_note::<Facts>(&stored.facts);
         stored.n > PaymentNumber::OPENING
-            && facts.is_ok_and(|Facts { record }| self.shared.times(&record).release_can_be_awaited())
+            && facts.is_ok_and(|Facts { record }| self.shared.times(&record).close_can_wait())
     }
 }
 

@@ -133,7 +133,14 @@ impl Session {
                 Phase::Open => self.take_payments(&stored, head).await?,
                 Phase::Closing => self.wait_for_release(&stored, head).await?,
                 Phase::Released | Phase::Unlocked | Phase::Claiming => return self.follow_settlement().await,
-                Phase::Closed => return self.tell_ending(&stored).await,
+                Phase::Closed => {
+                    let ending: Ending = replay::decode_note(&stored.ending)?;
+                    // Receipts come before the close, for the client as well.
+                    if ending.walk_due {
+                        return self.follow_settlement().await;
+                    }
+                    return self.tell_ending(ending).await;
+                }
                 // These two are the wallet's; a vendor never writes them.
                 Phase::Granted | Phase::Stopped => return Err(DamagedRow.into()),
                 Phase::Disputed => return Err(Refusal::BadRelease.into()),
@@ -410,8 +417,7 @@ impl Session {
         }
     }
 
-    async fn tell_ending(&self, stored: &StoredChannel) -> Result<(), End> {
-        let ending: Ending = replay::decode_note(&stored.ending)?;
+    async fn tell_ending(&self, ending: Ending) -> Result<(), End> {
         if let Some(unlocked) = ending.unlocked {
             self.say(ToClient::Unlocked(unlocked)).await?;
         }

@@ -1,7 +1,8 @@
 //! From the release, or without one, to the close on the ledger. Every step is durable before the next begins, so a restart goes
 //! on where it was.
 //!
-//! A settlement does not give up: what was accepted is the vendor's, and only an ending on the ledger ends its claim.
+//! A settlement does not give up: what was accepted is the vendor's, and only an ending on the ledger ends its claim. Nor does the
+//! close wait for the receipts, of which there may be a million, once its own time has come: they are recovered behind it then.
 
 use std::time::Duration;
 
@@ -12,13 +13,15 @@ use tokio::sync::watch;
 use super::settlements::Step;
 use super::shared::Shared;
 use super::unlock::{self, UnlockError};
-use super::{Ending, accuse, close, repeats};
+use super::{Ending, Facts, accuse, close, repeats};
 use crate::ledger::LedgerError;
 use crate::party::replay::{self, DamagedRow};
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
 
 /// First pause before something is tried again.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How often a walk looks at the clock, which may be set meanwhile.
+const LOOK: Duration = Duration::from_millis(250);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
@@ -117,7 +120,12 @@ async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Res
             told.unlocked = true;
         }
         match stored.phase {
-            Phase::Released => walk(shared, &stored).await?,
+            Phase::Released => {
+                if !walk_in_time(shared, &stored).await? {
+                    tracing::warn!(%channel, "the receipts take too long: the channel is closed before them");
+                    close::by_release(shared, &stored, ending).await?;
+                }
+            }
             Phase::Disputed => {
                 if !told.disputed {
                     told.say(Step::Failed(Refusal::BadRelease));
@@ -128,7 +136,11 @@ async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Res
             }
             Phase::Unlocked => close::by_release(shared, &stored, ending).await?,
             Phase::Claiming => close::by_token(shared, &stored, ending).await?,
+            Phase::Closed if ending.walk_due => walk(shared, &stored).await?,
             Phase::Closed => {
+                if ending.proof_due {
+                    told.say(Step::Failed(Refusal::BadRelease));
+                }
                 told.say(match (ending.settled.clone(), ending.refused) {
                     (Some(settled), _) => Step::Settled(settled),
                     (None, refused) => Step::Failed(refused.unwrap_or(Refusal::ChannelClosing)),
@@ -140,14 +152,37 @@ async fn settle(shared: &Shared, channel: ChannelId, told: &mut Told<'_>) -> Res
     }
 }
 
+/// Walks until the close can wait no longer; tells whether the walk came to its end.
+async fn walk_in_time(shared: &Shared, stored: &StoredChannel) -> Result<bool, SettleError> {
+    let Facts { record } = replay::decode_note(&stored.facts)?;
+    let time_is_up = async {
+        loop {
+            let left = shared.times(&record).until_the_close();
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = time_is_up => Ok(false),
+        // What it has stored stays stored, and the walk behind the close goes on from there.
+        walked = walk(shared, stored) => walked.map(|()| true),
+    }
+}
+
 /// Recovers the receipts. The release is good, so the vendor is paid whatever the walk finds; a journal whose payments cannot be
 /// read back costs the receipts and nothing else.
 async fn walk(shared: &Shared, stored: &StoredChannel) -> Result<(), SettleError> {
     match unlock::unlock(shared, stored).await {
         Err(error @ (UnlockError::Damaged(_) | UnlockError::Order(_) | UnlockError::Release(_))) => {
             tracing::error!(channel = %stored.channel, %error, "the receipts below are lost");
-            let disputed = Advance::new(stored.channel, Phase::Released, Phase::Disputed);
-            Ok(shared.journal.save(Change::Advance(disputed)).await?)
+            let (_, lost) = unlock::destinations(stored.phase);
+            let ending = Ending { walk_due: false, ..replay::decode_note(&stored.ending)? };
+            let ending = Some(replay::encode_note(&ending));
+            let advance = Advance { ending, ..Advance::new(stored.channel, stored.phase, lost) };
+            Ok(shared.journal.save(Change::Advance(advance)).await?)
         }
         walked => Ok(walked?),
     }

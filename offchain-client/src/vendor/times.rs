@@ -33,9 +33,14 @@ impl Times {
         self.left.saturating_sub(self.margin)
     }
 
-    /// Whether a release may still be waited for.
-    pub(super) fn release_can_be_awaited(self) -> bool {
-        self.left > self.drift.saturating_add(self.commit.saturating_mul(3))
+    /// How long the close may still wait, for a release or for what the release unlocks: then its time begins.
+    pub(super) fn until_the_close(self) -> Duration {
+        self.left.saturating_sub(self.drift.saturating_add(self.commit.saturating_mul(3)))
+    }
+
+    /// Whether it may still wait.
+    pub(super) fn close_can_wait(self) -> bool {
+        !self.until_the_close().is_zero()
     }
 
     /// Whether a close by release may still be tried: two token closes fit in behind it.

@@ -58,7 +58,13 @@ enum Next {
     Cheated(Box<FraudProof>),
 }
 
-/// Unlocks a released channel: stores every receipt, then that it is unlocked; or the fraud proof, and that it is disputed.
+/// Where a walk leads: with all receipts, and without. Behind the close the phase says nothing of it any more.
+pub(super) fn destinations(from: Phase) -> (Phase, Phase) {
+    if from == Phase::Closed { (from, from) } else { (Phase::Unlocked, Phase::Disputed) }
+}
+
+/// Unlocks a channel that is released, or was before it was closed: stores every receipt, then that it is unlocked; or the fraud
+/// proof, and that it is disputed.
 pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<(), UnlockError> {
     let began = Instant::now();
     let Facts { record } = replay::decode_note(&stored.facts)?;
@@ -89,16 +95,18 @@ pub(super) async fn unlock(shared: &Shared, stored: &StoredChannel) -> Result<()
         writing = Some(journal.submit(Change::Receipts(receipts)).await?);
         top = first.previous().ok_or(DamagedRow)?;
     };
+    let (unlocked, disputed) = destinations(stored.phase);
+    ending.walk_due = false;
     let advance = if let Some(proof) = proof {
         let evidence = Some(Evidence { kind: FRAUD_PROOF, bytes: proof.encode() });
         ending.proof_due = true;
         let ending = Some(replay::encode_note(&ending));
-        Advance { ending, evidence, ..Advance::new(stored.channel, Phase::Released, Phase::Disputed) }
+        Advance { ending, evidence, ..Advance::new(stored.channel, stored.phase, disputed) }
     } else {
         let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         ending.unlocked = Some(Unlocked { receipts: stored.n.as_index(), micros });
         let ending = Some(replay::encode_note(&ending));
-        Advance { ending, ..Advance::new(stored.channel, Phase::Released, Phase::Unlocked) }
+        Advance { ending, ..Advance::new(stored.channel, stored.phase, unlocked) }
     };
     Ok(journal.save(Change::Advance(Advance { receipts: Some(receipts), ..advance })).await?)
 }

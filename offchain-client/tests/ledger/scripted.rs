@@ -29,6 +29,8 @@ pub(crate) struct Script {
     /// The contract's reply to every call.
     pub(crate) reply: Vec<u8>,
     pub(crate) endorse: VecDeque<Status>,
+    /// Takes proposals and never answers, as a process that is stopped.
+    pub(crate) hangs: bool,
     pub(crate) submit: VecDeque<Status>,
     /// A validation code, or no answer.
     pub(crate) commit: VecDeque<Result<i32, Status>>,
@@ -48,7 +50,7 @@ pub(crate) struct ScriptedPeer {
 }
 
 impl ScriptedPeer {
-    /// Starts a peer whose certificate is `tls.pem` in a folder.
+    /// Starts a peer whose certificate is `tls.pem` in a folder of its own.
     pub(crate) fn start(folder: &Path, script: Script) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
         let params = rcgen::CertificateParams::new(vec!["peer0.bank.lockstep.test".to_owned()]).unwrap();
@@ -106,8 +108,15 @@ impl Gateway for Service {
 
     async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
         let request = request.into_inner();
+        let hangs = {
+            let mut script = self.0.lock().unwrap();
+            script.proposed.push(request.transaction_id);
+            script.hangs
+        };
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let mut script = self.0.lock().unwrap();
-        script.proposed.push(request.transaction_id);
         match script.endorse.pop_front() {
             Some(status) => Err(status),
             None => {

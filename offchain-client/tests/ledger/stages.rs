@@ -28,19 +28,29 @@ struct World {
 /// A ledger whose one peer follows a script, and replies with a bank's registration.
 fn world(mut script: Script) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let key = SecretKey::from_bytes(&[1; 32]).unwrap();
-    let name = |text| ShortText::new(text).unwrap();
-    let ledger_id = LedgerId::of(&name("payments"), &name("lockstep"));
-    let command = RegisterBank::sign(&ledger_id, name("BankMSP"), MaxDrift::DEFAULT, &key);
+    let command = registration();
     if script.reply.is_empty() {
-        script.reply = command.to_json().replacen('{', "{\"ts\":1,", 1).into_bytes();
+        script.reply = reply(&command);
     }
     let peer = ScriptedPeer::start(folder.path(), script);
-    let ledger = FabricLedger::connect(&profile(folder.path(), &peer), "BankMSP", Caller::User).unwrap();
+    let profile = profile(folder.path(), &peer, "");
+    let ledger = FabricLedger::connect(&profile, "BankMSP", Caller::User).unwrap();
     World { _folder: folder, peer, ledger, command }
 }
 
-fn profile(folder: &Path, peer: &ScriptedPeer) -> Profile {
+fn registration() -> RegisterBank {
+    let key = SecretKey::from_bytes(&[1; 32]).unwrap();
+    let name = |text| ShortText::new(text).unwrap();
+    let ledger_id = LedgerId::of(&name("payments"), &name("lockstep"));
+    RegisterBank::sign(&ledger_id, name("BankMSP"), MaxDrift::DEFAULT, &key)
+}
+
+fn reply(command: &RegisterBank) -> Vec<u8> {
+    command.to_json().replacen('{', "{\"ts\":1,", 1).into_bytes()
+}
+
+/// A profile with the own organisation's peer, and more organisations perhaps.
+fn profile(folder: &Path, peer: &ScriptedPeer, others: &str) -> Profile {
     identity(folder);
     let text = format!(
         r#"name = "own"
@@ -51,7 +61,8 @@ fn profile(folder: &Path, peer: &ScriptedPeer) -> Profile {
            name = "Bank"
            msp_id = "BankMSP"
            user = {{ cert = "user.pem", key = "user.key" }}
-           peers = [{{ address = "{}", server_name = "peer0.bank.lockstep.test", tls_ca = "tls.pem" }}]"#,
+           peers = [{{ address = "{}", server_name = "peer0.bank.lockstep.test", tls_ca = "tls.pem" }}]
+           {others}"#,
         peer.address
     );
     std::fs::write(folder.join("profile.toml"), text).unwrap();
@@ -145,6 +156,31 @@ async fn a_refusal_by_the_own_peer_is_final_and_by_a_lagging_one_is_not() {
     let lagging = world(Script { endorse: VecDeque::from([refusal("VendorMSP")]), ..Script::default() });
     submit(&lagging).await.unwrap();
     assert_eq!(lagging.peer.seen(|script| script.proposed.len()), 2);
+}
+
+/// A process that is stopped, or a network that swallows packets: the connection stands, and nobody is there.
+#[tokio::test]
+async fn an_own_peer_that_hangs_keeps_a_submission_from_no_other_peer() {
+    let (folder, command) = (tempfile::tempdir().unwrap(), registration());
+    let elsewhere = folder.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let own = ScriptedPeer::start(folder.path(), Script { hangs: true, ..Script::default() });
+    let other = ScriptedPeer::start(&elsewhere, Script { reply: reply(&command), ..Script::default() });
+    let others = format!(
+        r#"[[organizations]]
+           name = "Client"
+           msp_id = "ClientMSP"
+           peers = [{{ address = "{}", server_name = "peer0.bank.lockstep.test", tls_ca = "elsewhere/tls.pem" }}]"#,
+        other.address
+    );
+    let profile = profile(folder.path(), &own, &others);
+    let bound = Duration::from_secs(3);
+    let ledger = FabricLedger::connect(&profile, "BankMSP", Caller::User).unwrap().with_bound(bound);
+    // The own peer has not endorsed it, and tells of the commit.
+    let submitted = tokio::time::timeout(bound, ledger.register_bank(&command)).await.unwrap().unwrap();
+    let proposed = other.seen(|script| script.proposed.clone());
+    assert_eq!([submitted.tx_id.as_str()], proposed[..]);
+    assert_eq!((own.seen(|script| script.proposed.len()), own.seen(|script| script.handed_in.len())), (1, 0));
 }
 
 #[tokio::test]

@@ -54,11 +54,11 @@ pub(crate) async fn closed(world: &World, channel: ChannelId) {
 }
 
 /// The units with which a close by token ended a channel.
-fn claimed(world: &World, channel: ChannelId) -> Option<Units> {
+pub(crate) fn claimed(world: &World, channel: ChannelId) -> Option<Units> {
     world.ledger.record(channel).claim().map(|claim| claim.units)
 }
 
-async fn the_proof_is_kept(world: &World, channel: ChannelId, facts: &Facts) {
+pub(crate) async fn the_proof_is_kept(world: &World, channel: ChannelId, facts: &Facts) {
     let journal = world.vendor_journal().await;
     let evidence = journal.evidence(channel).await.unwrap();
     let [proof] = &evidence[..] else { panic!("{evidence:?}") };

@@ -7,6 +7,7 @@ mod endings;
 mod faulty;
 mod fraud;
 mod happy;
+mod late;
 mod ledger;
 mod opening;
 mod presigned;

@@ -110,6 +110,16 @@ async fn numbers_must_follow_and_repeats_must_be_exact() {
     assert_eq!(vendor_has(&world, channel).await, 4);
 }
 
+/// Anybody who knows a channel's id can send this.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_number_there_is_is_ahead_like_any_other() {
+    let world = World::new().await;
+    let (channel, facts) = opened(&world, |_| {}).await;
+    let (mut stranger, _) = Stranger::greet(&world, channel).await;
+    stranger.pay(n(u32::MAX), vec![Hand::new(&world, &facts).pay(1)]).await;
+    assert_eq!(stranger.refused().await, (Refusal::NumberAhead, false));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_payment_of_another_channel_is_refused() {
     let world = World::new().await;

@@ -37,13 +37,16 @@ async fn a_payment_that_the_vendor_will_not_take_does_not_keep_the_channel_from_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_vendor_that_closes_while_it_gets_payments_again_is_closing_and_nothing_else() {
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.rules.release_wait = Duration::from_secs(60);
+    world.stop_vendor().await.unwrap();
+    world.start_vendor().await;
     let (wallet, channel) = world.channel(1000).await;
     assert_eq!(all(wallet.pay(channel, order(7), |_| {}).await.unwrap()), 7);
     unsent(&world, channel, 1).await;
-    // Inside the margin of 50 s, and still in time for a claim: D is 30 s.
+    // Inside the margin of 105 s, and in time for a release: D + 3 L is 45 s.
     for hands in [&world.hands, &world.vendor_hands] {
-        hands.ahead(24 * HOUR - Duration::from_secs(40));
+        hands.ahead(24 * HOUR - Duration::from_secs(100));
     }
     let outcome = wallet.pay(channel, order(1), |_| {}).await.unwrap();
     assert!(matches!(outcome, PayOutcome::VendorCloses(paid) if paid.payments == 0), "{outcome:?}");

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use futures::future::try_join_all;
-use lockstep_protocol::ledger::{Cancel, ChannelRecord, ChannelState, CloseByToken, Command, Open, Refund};
+use lockstep_protocol::ledger::{Cancel, ChannelRecord, ChannelState, CloseByToken, Command, Refund};
 use lockstep_protocol::{MaxDrift, Refusal, Timestamp, Token, Units};
 
 use super::openings::{document, registered};
@@ -15,13 +14,9 @@ use crate::scenario::{Context, Failure, Scenario, expect_eq};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a token closes a channel without a release", run: token },
     Scenario { name: "an expired channel is refunded, an unexpired one is not", run: refund },
-    Scenario { name: "claim and refund race at expiry and one of them commits", run: race },
     Scenario { name: "an opening that was cancelled never opens", run: cancel },
     Scenario { name: "a transaction's time must be near the endorsers'", run: clocks },
 ];
-
-/// How many channels a claim and a refund race for.
-const RACES: usize = 100;
 
 /// A D that lets a channel expire within seconds.
 pub(super) fn short_drift() -> Result<MaxDrift, Failure> {
@@ -125,61 +120,6 @@ fn refund(context: &Context) -> Result<(), Failure> {
         expect_eq("to the client", record.change()?.to_client, channel.terms.total)?;
         reaches(&contract, "the same again", &refund, ChannelState::Refunded).await?;
         refused(&contract, "a claim after the refund", &channel.claim(5), Refusal::WrongState).await
-    })
-}
-
-/// A claim endorsed just before expiry under the earliest time that the guard lets pass, and a refund endorsed just after it
-/// under the latest one, are both good. They meet at the orderer.
-fn race(context: &Context) -> Result<(), Failure> {
-    const NAME: &str = "claim and refund race at expiry and one of them commits";
-    block_on(async {
-        let forge = Forge::with_drift(context.ledger_id()?, short_drift()?);
-        let contract = registered(context, NAME, &forge).await?;
-        let opened = now();
-        let mut channels: Vec<_> = (0..RACES).map(|_| forge.channel(10).short_lived()).collect();
-        for channel in &mut channels {
-            // Time enough to open all of them, and one expiry for all.
-            channel.terms.open_by = after(opened, Duration::from_secs(20));
-            channel.terms.expiry = after(opened, Duration::from_secs(24));
-        }
-        let expiry = after(opened, Duration::from_secs(24));
-        let silent = context.unobserved(&contract);
-        try_join_all(channels.iter().map(async |channel| {
-            silent.submit("open", Open::FUNCTION, &document(&channel.open())).await.json().map(drop)
-        }))
-        .await?;
-
-        let near = Duration::from_millis(900);
-        let claims = channels.iter_mut().map(|channel| channel.claim(3)).collect::<Vec<_>>();
-        reach(expiry.checked_sub(near).ok_or_else(|| Failure::new("the clock is near 1970"))?).await;
-        let early = expiry.checked_sub(forge.drift().as_duration() + Duration::from_millis(1));
-        let early = early.ok_or_else(|| Failure::new("the clock is near 1970"))?;
-        let claims = try_join_all(claims.iter().map(|claim| silent.endorsed_at(early, claim))).await?;
-        reach(after(expiry, Duration::from_millis(50))).await;
-        let late = after(expiry, forge.drift().as_duration());
-        let refunds: Vec<_> = channels.iter().map(|channel| Refund::new(channel.id())).collect();
-        let refunds = try_join_all(refunds.iter().map(|refund| silent.endorsed_at(late, refund))).await?;
-
-        let ends = try_join_all(claims.iter().zip(&refunds).map(async |(claim, refund)| {
-            let (claimed, refunded) = futures::join!(claim.submit(), refund.submit());
-            let (claimed, refunded) =
-                futures::try_join!(async { Ok::<_, Failure>(claimed?.status().await?) }, async {
-                    Ok(refunded?.status().await?)
-                })?;
-            Ok::<_, Failure>((claimed.code().is_valid(), refunded.code().is_valid()))
-        }))
-        .await?;
-        for (channel, end) in channels.iter().zip(&ends) {
-            if end.0 == end.1 {
-                return Err(Failure::new(format!(
-                    "channel {}: claim {}, refund {}",
-                    channel.id(),
-                    end.0,
-                    end.1
-                )));
-            }
-        }
-        Ok(())
     })
 }
 

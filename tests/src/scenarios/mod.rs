@@ -12,6 +12,7 @@ mod faults;
 mod frozen;
 mod openings;
 mod payments;
+mod races;
 mod restored;
 mod settlement;
 mod stale;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Scenario> {
         openings::SCENARIOS,
         closes::SCENARIOS,
         endings::SCENARIOS,
+        races::SCENARIOS,
         frozen::SCENARIOS,
         payments::SCENARIOS,
         cheats::SCENARIOS,

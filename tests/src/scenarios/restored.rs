@@ -4,13 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use lockstep::ledger::profile::Profile;
-use lockstep_protocol::Refusal;
-use lockstep_protocol::ledger::{Command, Open};
+use lockstep_protocol::ledger::{ChannelState, Command, Open};
 use lockstep_protocol::opening::SignedOpening;
+use lockstep_protocol::{Refusal, Units};
 use serde_json::Value;
 
 use super::openings::document;
 use crate::contract::As;
+use crate::hostile::Hostile;
 use crate::process::ProcessError;
 use crate::runtime::block_on;
 use crate::scenario::{Context, Failure, Scenario, expect_eq};
@@ -18,6 +19,7 @@ use crate::world::{Balance, Party, World, text};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a bank with yesterday's books loses nothing and posts nothing twice", run: yesterday },
+    Scenario { name: "a bank with yesterday's books keeps its convictions and decisions", run: decided },
     Scenario { name: "with the log lost too the loss stands in suspense and nowhere else", run: without_log },
     Scenario { name: HELD_BACK, run: held_back },
 ];
@@ -127,6 +129,58 @@ fn closings(world: &World, channels: &[&String]) -> Result<(), Failure> {
         expect_eq(&format!("closings of {channel}"), closings.count(), 1)?;
     }
     Ok(())
+}
+
+/// What was decided since the backup stands in the log alone when the books are put back: the conviction, which the vendor
+/// does not report again, and the operator's word on a channel that is not resolved yet.
+fn decided(context: &Context) -> Result<(), Failure> {
+    let mut world = World::found(context, "100")?;
+    world.set_reputations_to_ninety()?;
+    let (cheated, disputed) = (opened(&world, "0.01", 100)?, opened(&world, "0.01", 100)?);
+    world.json(Party::Client, &["pay", &disputed, "--count", "10"])?;
+    let mut payer = Hostile::new(&world, &cheated)?;
+    let row = payer.row(5, &[2])?;
+    block_on(payer.send_row(&row))?.acknowledged()?;
+    let copy = Copy::of(&mut world)?;
+
+    block_on(payer.release())?.expect_refused("the release", Refusal::BadRelease, true)?;
+    world.until_state(&cheated, ChannelState::Resolved)?;
+    world.json(Party::Bank, &["freeze", &disputed, "--reason", "2", "--evidence", "it did not deliver"])?;
+    world.until_state(&disputed, ChannelState::Frozen)?;
+    // The decision on the units is for a channel that the books have seen frozen.
+    world.until("the bank withholds", || Ok(world.balance(world.client_key())?.withheld == 1_000_000))?;
+    world.json(Party::Bank, &["resolve", &disputed, "--units", "15"])?;
+    world.json(Party::Bank, &["accuse", &disputed, "--statement", "I paid and got nothing"])?;
+    world.json(Party::Bank, &["decide", &disputed, "--at-fault"])?;
+    let log = world.home(Party::Bank).join("openings.jsonl");
+    world.until("the decisions stand in the log", || {
+        let log = fs::read_to_string(&log)?;
+        Ok(log.contains("\"decided\":15") && log.contains("at_fault"))
+    })?;
+    let before = both(&world)?;
+
+    copy.put_back(&mut world)?;
+    world.restart(Party::Bank)?;
+    let reputations = |world: &World| -> Result<(u64, u64), Failure> {
+        Ok((world.reputation(world.client_key())?, world.reputation(world.vendor_key())?))
+    };
+    let changes = |world: &World, cause: &str, key: &str| -> Result<usize, Failure> {
+        Ok(world.causes(key)?.1.iter().filter(|change| *change == cause).count())
+    };
+    expect_eq("both accounts", both(&world)?, before)?;
+    expect_eq("both reputations", reputations(&world)?, (30, 70))?;
+    world.json(Party::Vendor, &["close", &disputed, "--by-token", "--wait", "60s"])?;
+    let record = world.until_state(&disputed, ChannelState::Resolved)?;
+    let claimed = record.claim().map(|claim| claim.units);
+    expect_eq("claimed", claimed, Some(Units::from_count(10)))?;
+    expect_eq("by the resolution", record.change()?.to_vendor.as_micros(), 50_000)?;
+    world.until_balances(99_800_000, 200_000)?;
+    world.kill(Party::Bank);
+    world.restart(Party::Bank)?;
+    expect_eq("both reputations after all", reputations(&world)?, (30, 70))?;
+    expect_eq("convictions", changes(&world, "fraud_proof", world.client_key())?, 1)?;
+    expect_eq("verdicts", changes(&world, "failed_delivery", world.vendor_key())?, 1)?;
+    world.stop()
 }
 
 fn without_log(context: &Context) -> Result<(), Failure> {

@@ -1,13 +1,18 @@
 //! Channels that end without a release, with bank, vendor and client as processes: by token and by refund.
 
+use lockstep_protocol::Units;
+use lockstep_protocol::ledger::ChannelState;
 use serde_json::Value;
 
+use crate::hostile::{Hostile, Said};
 use crate::process::ProcessError;
+use crate::runtime::block_on;
 use crate::scenario::{Context, Failure, Scenario, expect_eq};
 use crate::world::{Party, World, text};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a vendor closes by token without its client", run: by_token },
+    Scenario { name: "a vendor closes an unused channel, and all of it goes back", run: unused },
     Scenario { name: "a client takes an expired channel back", run: refund },
 ];
 
@@ -26,6 +31,33 @@ fn by_token(context: &Context) -> Result<(), Failure> {
         other => return Err(Failure::new(format!("a payment after the close: {other:?}"))),
     }
     world.audit()?;
+    world.stop()
+}
+
+/// A client that names its channel to the vendor and pays nothing: the vendor closes at c = 0, without any payment.
+fn unused(context: &Context) -> Result<(), Failure> {
+    let world = World::found(context, "100")?;
+    world.set_reputations_to_ninety()?;
+    let channel = text(&world.open("0.01", 1_000)?, "channel_id")?.to_owned();
+    let client = Hostile::new(&world, &channel)?;
+    // Bytes that are no batch: the vendor hears of the channel, and has nothing.
+    match block_on(client.send_bytes(Vec::new()))? {
+        Said::Refused(_) => {}
+        other => return Err(Failure::new(format!("no payment: {other:?}"))),
+    }
+    expect_eq("the vendor's phase", world.phase(Party::Vendor, &channel)?.as_str(), "open")?;
+    let closed = world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
+    expect_eq("the vendor's phase", text(&closed, "phase")?, "closed")?;
+    let record = world.until_state(&channel, ChannelState::Closed)?;
+    expect_eq("claimed", record.claim().map(|claim| claim.units), Some(Units::ZERO))?;
+    expect_eq("to the client", record.change()?.to_client, record.opening().terms().total)?;
+    world.until_balances(100_000_000, 0)?;
+    let (movements, changes) = world.causes(world.client_key())?;
+    expect_eq("movements", movements, ["deposit", "reserve", "closed"].map(ToOwned::to_owned).to_vec())?;
+    expect_eq("changes of the client's reputation", changes.len(), 1)?;
+    let again = world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
+    expect_eq("the same again", text(&again, "phase")?, "closed")?;
+    world.until_balances(100_000_000, 0)?;
     world.stop()
 }
 

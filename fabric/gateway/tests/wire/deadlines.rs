@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use hlf_gateway::{CallError, Code, Deadlines, Gateway, Origin, Retry, StageCause, TransactionError};
+use hlf_gateway::{
+    CallError, Code, Deadlines, Endpoint, Gateway, Origin, Retry, StageCause, TransactionError,
+};
 
 use crate::caller::Caller;
 use crate::peer::{Answer, Peer};
@@ -75,6 +77,24 @@ async fn a_question_for_the_commit_status_ends_at_its_deadline() {
     check(error.cause());
     assert_eq!(error.retry(), Retry::SameRequest);
     assert!(commit.status().await.is_ok());
+}
+
+/// A caller with a bound of its own drops the call before the deadline: it must not meet the same silent peer each time.
+#[tokio::test]
+async fn a_call_that_is_given_up_leaves_the_silent_peer_behind() {
+    let (silent, other) = (Peer::start(), Peer::start());
+    let endpoints = [&silent, &other].map(|peer| Endpoint::plaintext(&peer.address));
+    let gateway = Caller::new().builder().endpoints(endpoints).connect().await.unwrap();
+    let contract = gateway.with_deadlines(LONG).network("payments").contract("basic");
+    contract.evaluate("Read", ["x"]).await.unwrap();
+    assert_eq!(silent.seen().evaluate.len(), 1);
+
+    silent.next_endorse(Answer::Never);
+    let given_up = tokio::time::timeout(SHORT, contract.submit("Open", ["x"])).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    silent.next_endorse(Answer::Never);
+    contract.submit("Open", ["x"]).await.unwrap();
+    assert_eq!((silent.seen().endorse.len(), other.seen().submit.len()), (1, 1));
 }
 
 /// A call has its own deadlines if it is given some, and keeps them through its stages.

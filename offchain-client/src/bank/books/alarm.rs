@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::entry::next_number;
 use super::pending::look_at;
-use super::{Books, StoreError, Tx, damaged, stored_time, text_in, time_in};
+use super::{Books, StoreError, Tx, damaged, lookup, stored_time, text_in, time_in};
 
 /// Most alarms that are shown at once.
 const SHOWN: i64 = 1000;
@@ -66,7 +66,8 @@ impl Books {
     }
 
     /// Clears an alarm. When none stands for its channel any more, posting goes on there, from what the ledger's
-    /// record shows. One that was cleared stays as it is; `None`: there is no such alarm.
+    /// record shows, also of a channel that the books do not know. One that was cleared stays as it is; `None`: there
+    /// is no such alarm.
     ///
     /// # Errors
     /// The database fails.
@@ -90,11 +91,15 @@ impl Books {
         };
         let alarm = read(&row)?;
         if !stands(&mut tx, &alarm.channel).await? {
-            sqlx::query("UPDATE channels SET halted = 0 WHERE channel = $1")
+            let known = sqlx::query("UPDATE channels SET halted = 0 WHERE channel = $1")
                 .bind(alarm.channel.to_string())
                 .execute(&mut *tx)
                 .await?;
-            look_at(&mut tx, &alarm.channel, 0).await?;
+            if known.rows_affected() > 0 {
+                look_at(&mut tx, &alarm.channel, 0).await?;
+            } else {
+                lookup::ask(&mut tx, &alarm.channel).await?;
+            }
         }
         tx.commit().await?;
         Ok(Some(alarm))

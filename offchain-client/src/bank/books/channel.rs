@@ -13,7 +13,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
-use super::{Books, StoreError, Tx, account, alarm, amount_in, credential, damaged, flag_in};
+use super::{Books, StoreError, Tx, account, alarm, amount_in, credential, damaged, flag_in, logged};
 use super::{optional_text_in, stored_time, suspense, text_in, to_stored};
 
 /// State of a channel that the ledger has not shown yet.
@@ -218,6 +218,7 @@ impl Books {
     pub async fn forget_log(&self) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         sqlx::query("UPDATE channels SET logged = 0 WHERE signed_request <> ''").execute(&mut *tx).await?;
+        logged::forget(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -346,7 +347,7 @@ async fn insert(
         .bind(bearers.stand_in)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    logged::take_back_awaited(tx, &opening.channel_id(), now).await
 }
 
 /// Who sets aside how much for a channel.

@@ -1,5 +1,5 @@
-//! What the operator decides about a channel, and the units that the bank signs: kept before anything is signed or
-//! submitted, so that a restart goes on with the same [Spec §9].
+//! What the operator decides about a channel, and the units that the bank signs: kept before anything is logged, signed
+//! or submitted, so that a restart goes on with the same [Spec §9].
 
 use std::fmt;
 
@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::logged::changes_in;
 use super::pending::{is_to_be_frozen, look_at, units_in};
-use super::{Books, ChannelRow, StoreError, Tx, account, channel, damaged, stored_time};
+use super::{Books, ChannelRow, StoreError, Tx, account, channel, damaged, flag_in, stored_time, time_in};
 
 /// What the operator holds to be true about an accused vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub enum Accusation {
 }
 
 impl Verdict {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::AtFault => "at_fault",
             Self::NotAtFault => "not_at_fault",
@@ -157,7 +158,8 @@ impl Books {
         if units > most {
             return Err(DecisionError::UnitsOutOfRange { most: most.as_count() });
         }
-        let (decided, signed) = resolution(&mut tx, id).await?;
+        let before = resolution(&mut tx, id).await?;
+        let (decided, signed) = before.map_or((None, None), |before| (before.decided, before.signed));
         if decided == Some(units) || signed == Some(units) {
             return Ok(Recorded::Before);
         }
@@ -169,14 +171,15 @@ impl Books {
         if !frozen && !is_to_be_frozen(&mut tx, id).await? {
             return Err(DecisionError::State { state: row.state, needs: "frozen" });
         }
-        keep_resolution(&mut tx, id, (Some(units), None), now).await?;
+        keep_resolution(&mut tx, id, Resolution::after(before, (Some(units), None), now)).await?;
         look_at(&mut tx, id, 0).await?;
         tx.commit().await?;
         Ok(Recorded::Now)
     }
 
     /// Fixes the units that the bank signs for a channel, before it signs them: `units`, if nothing was fixed
-    /// before or what was fixed is `refused`, else what was fixed. The answer is what may be signed [Spec §9].
+    /// before or what was fixed is `refused`, else what was fixed. The answer is what may be signed once it stands in
+    /// the log as well [Spec §9].
     ///
     /// # Errors
     /// The database fails; then nothing must be signed.
@@ -188,11 +191,12 @@ impl Books {
         now: Timestamp,
     ) -> Result<Units, StoreError> {
         let mut tx = self.write().await?;
-        let (decided, signed) = resolution(&mut tx, id).await?;
+        let before = resolution(&mut tx, id).await?;
+        let (decided, signed) = before.map_or((None, None), |before| (before.decided, before.signed));
         if let Some(fixed) = signed.filter(|_| signed != refused) {
             return Ok(fixed);
         }
-        keep_resolution(&mut tx, id, (decided, Some(units)), now).await?;
+        keep_resolution(&mut tx, id, Resolution::after(before, (decided, Some(units)), now)).await?;
         tx.commit().await?;
         Ok(units)
     }
@@ -209,16 +213,9 @@ impl Books {
     ) -> Result<Recorded, DecisionError> {
         let mut tx = self.write().await?;
         known(&mut tx, id).await?;
-        let insert = "INSERT INTO accusations (channel, statement, at, verdict, decided) \
-                      VALUES ($1, $2, $3, '', 0) ON CONFLICT (channel) DO NOTHING";
-        let inserted = sqlx::query(insert)
-            .bind(id.to_string())
-            .bind(statement)
-            .bind(stored_time(now)?)
-            .execute(&mut *tx)
-            .await?;
+        let inserted = insert_accusation(&mut tx, id, statement, now).await?;
         tx.commit().await?;
-        Ok(if inserted.rows_affected() == 0 { Recorded::Before } else { Recorded::Now })
+        Ok(if inserted { Recorded::Now } else { Recorded::Before })
     }
 
     /// Decides on an accused vendor, once: twenty points less, or nothing [Spec §9].
@@ -232,37 +229,71 @@ impl Books {
         now: Timestamp,
     ) -> Result<Recorded, DecisionError> {
         let mut tx = self.write().await?;
-        let vendor = known(&mut tx, id).await?.vendor;
-        let row = sqlx::query("SELECT verdict FROM accusations WHERE channel = $1")
-            .bind(id.to_string())
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or(DecisionError::NotAccused)?;
-        match accusation_in(&row)? {
-            None | Some(Accusation::Undecided) => {}
-            Some(Accusation::Decided(before)) if before == verdict => return Ok(Recorded::Before),
-            Some(Accusation::Decided(before)) => return Err(DecisionError::AlreadyDecided(before)),
+        let row = known(&mut tx, id).await?;
+        let accusation = accusation_of(&mut tx, id).await?.ok_or(DecisionError::NotAccused)?;
+        match accusation {
+            Accusation::Undecided => {}
+            Accusation::Decided(before) if before == verdict => return Ok(Recorded::Before),
+            Accusation::Decided(before) => return Err(DecisionError::AlreadyDecided(before)),
         }
-        sqlx::query("UPDATE accusations SET verdict = $1, decided = $2 WHERE channel = $3")
-            .bind(verdict.as_str())
-            .bind(stored_time(now)?)
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        if verdict == Verdict::AtFault {
-            // A restore may have taken the vendor's account out of the books.
-            if account::find(&mut tx, &vendor).await?.is_none() {
-                account::insert(&mut tx, &vendor, now).await?;
-            }
-            let cut = Reputation::after_failed_delivery;
-            account::change_reputation(&mut tx, &vendor, "failed_delivery", Some(id), now, cut).await?;
-        }
+        keep_verdict(&mut tx, &row, verdict, now).await?;
         tx.commit().await?;
         Ok(Recorded::Now)
     }
 }
 
-/// Keeps that a channel is to be frozen, unless that is so already.
+/// Keeps that a vendor is accused; `false`: it was already.
+pub(super) async fn insert_accusation(
+    tx: &mut Tx,
+    id: &ChannelId,
+    statement: &str,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let insert = "INSERT INTO accusations (channel, statement, at, verdict, decided) \
+                  VALUES ($1, $2, $3, '', 0) ON CONFLICT (channel) DO NOTHING";
+    let inserted = sqlx::query(insert)
+        .bind(id.to_string())
+        .bind(statement)
+        .bind(stored_time(at)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(inserted.rows_affected() > 0)
+}
+
+/// Where the accusation of a channel's vendor stands; `None`: there is none.
+pub(super) async fn accusation_of(tx: &mut Tx, id: &ChannelId) -> Result<Option<Accusation>, StoreError> {
+    let row = sqlx::query("SELECT verdict FROM accusations WHERE channel = $1")
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map_or(Ok(None), |row| accusation_in(&row))
+}
+
+/// Keeps what was decided about an accused vendor, and takes the points.
+pub(super) async fn keep_verdict(
+    tx: &mut Tx,
+    row: &ChannelRow,
+    verdict: Verdict,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE accusations SET verdict = $1, decided = $2, logged = 0 WHERE channel = $3")
+        .bind(verdict.as_str())
+        .bind(stored_time(at)?)
+        .bind(row.channel.to_string())
+        .execute(&mut **tx)
+        .await?;
+    if verdict == Verdict::AtFault {
+        // A restore may have taken the vendor's account out of the books.
+        if account::find(tx, &row.vendor).await?.is_none() {
+            account::insert(tx, &row.vendor, at).await?;
+        }
+        let cut = Reputation::after_failed_delivery;
+        account::change_reputation(tx, &row.vendor, "failed_delivery", Some(&row.channel), at, cut).await?;
+    }
+    Ok(())
+}
+
+/// Keeps that a channel is to be frozen; `false`: that was so already.
 pub(super) async fn insert_freeze(
     tx: &mut Tx,
     id: &ChannelId,
@@ -270,10 +301,10 @@ pub(super) async fn insert_freeze(
     evidence: &EvidenceHash,
     words: &str,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let insert = "INSERT INTO freezes (channel, reason, evidence, words, at) VALUES ($1, $2, $3, $4, $5) \
                   ON CONFLICT (channel) DO NOTHING";
-    sqlx::query(insert)
+    let inserted = sqlx::query(insert)
         .bind(id.to_string())
         .bind(i64::from(u16::from(reason)))
         .bind(evidence.to_string())
@@ -281,7 +312,7 @@ pub(super) async fn insert_freeze(
         .bind(stored_time(now)?)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    Ok(inserted.rows_affected() > 0)
 }
 
 /// The column `verdict`: '-' where there is no accusation, '' where nothing is decided.
@@ -300,29 +331,62 @@ async fn known(tx: &mut Tx, id: &ChannelId) -> Result<ChannelRow, DecisionError>
     channel::find(tx, id).await?.ok_or(DecisionError::UnknownChannel(*id))
 }
 
-async fn resolution(tx: &mut Tx, id: &ChannelId) -> Result<(Option<Units>, Option<Units>), StoreError> {
-    let row = sqlx::query("SELECT decided, signed FROM resolutions WHERE channel = $1")
+/// The vendor's total of a frozen channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resolution {
+    /// What the operator decided.
+    pub(super) decided: Option<Units>,
+    /// What the bank signs.
+    pub(super) signed: Option<Units>,
+    /// How often these two have changed.
+    pub(super) changes: u32,
+    /// Whether it is known to stand in the log as it is.
+    pub(super) logged: bool,
+    /// When it changed last.
+    pub(super) at: Timestamp,
+}
+
+impl Resolution {
+    fn after(before: Option<Self>, (decided, signed): (Option<Units>, Option<Units>), at: Timestamp) -> Self {
+        let changes = before.map_or(0, |before| before.changes).saturating_add(1);
+        Self { decided, signed, changes, logged: false, at }
+    }
+}
+
+pub(super) async fn resolution(tx: &mut Tx, id: &ChannelId) -> Result<Option<Resolution>, StoreError> {
+    let row = sqlx::query("SELECT * FROM resolutions WHERE channel = $1")
         .bind(id.to_string())
         .fetch_optional(&mut **tx)
         .await?;
-    row.map_or(Ok((None, None)), |row| Ok((units_in(&row, "decided")?, units_in(&row, "signed")?)))
+    let read = |row: AnyRow| {
+        Ok(Resolution {
+            decided: units_in(&row, "decided")?,
+            signed: units_in(&row, "signed")?,
+            changes: changes_in(&row)?,
+            logged: flag_in(&row, "logged")?,
+            at: time_in(&row, "at")?,
+        })
+    };
+    row.map(read).transpose()
 }
 
-async fn keep_resolution(
+pub(super) async fn keep_resolution(
     tx: &mut Tx,
     id: &ChannelId,
-    (decided, signed): (Option<Units>, Option<Units>),
-    now: Timestamp,
+    resolution: Resolution,
 ) -> Result<(), StoreError> {
     let stored = |units: Option<Units>| units.map_or(-1, |units| i64::from(units.as_count()));
-    let upsert = "INSERT INTO resolutions (channel, decided, signed, at) VALUES ($1, $2, $3, $4) \
-                  ON CONFLICT (channel) DO UPDATE SET decided = excluded.decided, signed = excluded.signed, \
-                  at = excluded.at";
+    let upsert = "INSERT INTO resolutions (channel, decided, signed, at, changes, logged) \
+                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (channel) DO UPDATE SET \
+                  decided = excluded.decided, signed = excluded.signed, at = excluded.at, \
+                  changes = excluded.changes, logged = excluded.logged";
     sqlx::query(upsert)
         .bind(id.to_string())
-        .bind(stored(decided))
-        .bind(stored(signed))
-        .bind(stored_time(now)?)
+        .bind(stored(resolution.decided))
+        .bind(stored(resolution.signed))
+        .bind(stored_time(resolution.at)?)
+        .bind(i64::from(resolution.changes))
+        .bind(i64::from(resolution.logged))
         .execute(&mut **tx)
         .await?;
     Ok(())

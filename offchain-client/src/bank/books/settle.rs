@@ -15,7 +15,8 @@ use super::channel::{Bearers, RESERVED};
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
 use super::pending::{self, NEVER};
 use super::suspense::{self, Shares};
-use super::{Books, ChannelRow, StoreError, Tx, account, alarm, channel, damaged, stored_time, to_stored};
+use super::{Books, ChannelRow, StoreError, Tx, account, alarm, channel, damaged, fraud, lookup};
+use super::{stored_time, to_stored};
 use crate::ledger::{EventCheckpoint, LedgerEvent, TransactionId};
 
 /// What one change of an event means for the books.
@@ -198,7 +199,8 @@ async fn settle(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<Sett
     let found = channel::find(tx, &id).await?;
     let halted = match &found {
         Some(row) => row.halted,
-        None => alarm::stands(tx, &id).await?,
+        // What the ledger shows of it is asked for: an event ahead of that finds nothing to follow on.
+        None => alarm::stands(tx, &id).await? || (change.seen.is_some() && lookup::is_asked(tx, &id).await?),
     };
     if halted {
         return Ok(Settled::Halted);
@@ -240,6 +242,9 @@ async fn settle(tx: &mut Tx, change: &Change<'_>, now: Timestamp) -> Result<Sett
     post_change(tx, &row, change.state, change.movements, now).await?;
     if change.record.release().is_some() && change.state == ChannelState::Closed {
         reward(tx, &row, now).await?;
+    }
+    if change.state == ChannelState::Frozen {
+        fraud::convict_as_recorded(tx, &row, change.record, now).await?;
     }
     keep_applied(tx, change, now).await?;
     // 7. what came in takes the place of what the suspense account bears for these accounts.

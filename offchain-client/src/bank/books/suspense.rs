@@ -12,7 +12,9 @@ use sqlx::Row;
 
 use super::channel::{Bearers, RESERVED, find_by_payment_key, insert_unknown, keep_request, set_aside};
 use super::entry::{Bucket, Cause, PostError, Posting, Reason, SUSPENSE, post};
-use super::{Books, ChannelRow, StoreError, Tx, account, alarm, amount_in, channel, damaged, to_stored};
+use super::{
+    Books, ChannelRow, StoreError, Tx, account, alarm, amount_in, channel, damaged, fraud, to_stored,
+};
 
 /// What payer and suspense account still have in a channel.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +109,7 @@ async fn take_over(
 
 impl Books {
     /// Gives a channel that the books know from the ledger alone to the account that asked for it with `request`: that
-    /// account owes what the suspense account has borne. `false`: the books know another answer to whom it belongs.
+    /// account owes what the suspense account has borne, and loses the points of a conviction. `false`: the books know another answer to whom it belongs.
     ///
     /// # Errors
     /// The database fails.
@@ -159,6 +161,7 @@ pub(super) async fn adopt(
         .execute(&mut **tx)
         .await?;
     keep_request(tx, &row.channel, request).await?;
+    fraud::cut_when_known(tx, &row.channel, &asked.account_key, now).await?;
     if borne == 0 {
         alarm::borne_no_more(tx, &row.channel, now).await?;
     }

@@ -76,7 +76,7 @@ impl Limits {
 /// Serves until `stop` resolves, or until something cannot be saved, then ends what is being answered.
 ///
 /// # Errors
-/// The books or the log of openings cannot be written.
+/// The books or the log cannot be written.
 pub async fn serve(
     bank: Arc<Bank>,
     ledger: Arc<dyn Ledger>,

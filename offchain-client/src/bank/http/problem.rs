@@ -10,6 +10,7 @@ use crate::bank::challenge::ChallengeError;
 use crate::bank::credentials::IssueError;
 use crate::bank::fraud::FraudError;
 use crate::bank::opening::OpeningError;
+use crate::bank::settling::SettlingError;
 use crate::bank::wire::{PROBLEM_TYPE, Problem};
 use crate::entropy::NoEntropy;
 
@@ -104,7 +105,8 @@ impl IntoResponse for Failure {
 /// Logs what went wrong inside; the answer says that asking again later is safe.
 fn inside(error: &(dyn std::error::Error + 'static)) -> Failure {
     let mut chain = error.to_string();
-    let mut unsaved = matches!(error.downcast_ref(), Some(OpeningError::Log(_)));
+    let mut unsaved = matches!(error.downcast_ref(), Some(OpeningError::Log(_)))
+        || matches!(error.downcast_ref(), Some(FraudError::Keeping(SettlingError::Log(_))));
     let mut next = error.source();
     while let Some(cause) = next {
         chain.push_str(": ");

@@ -7,7 +7,7 @@
 //!        └────────────── settling ◄──────────────┘
 //! ```
 //!
-//! **Decided, then signed, then submitted**: a restart between any two goes on with the same. The same again is
+//! **Decided, then logged, then signed, then submitted**: a restart between any two goes on with the same. The same again is
 //! success on the ledger. A submission that fails is tried again, later each time; nothing here waits for
 //! settling or holds it up. A channel with an alarm is left alone until a person has cleared it.
 
@@ -27,7 +27,8 @@ use lockstep_protocol::units::Units;
 use self::step::backoff;
 pub use self::step::{Step, View, next_step};
 use super::Bank;
-use super::books::{ApplyError, Case, StoreError};
+use super::books::{ApplyError, Case, Lookup, StoreError};
+use super::decision::LogDecisionError;
 use super::settling::SettlingError;
 use crate::ledger::{Ledger, LedgerError};
 
@@ -49,21 +50,33 @@ enum StepError {
     /// The own peer shows what the rules do not allow, or not yet what other peers have.
     #[error("{0}")]
     Record(&'static str),
-    /// The books fail.
+    /// The books or the log fail.
     #[error(transparent)]
-    Books(#[from] ApplyError),
+    Unsaved(#[from] SettlingError),
 }
 
 impl From<StoreError> for StepError {
     fn from(error: StoreError) -> Self {
-        Self::Books(error.into())
+        Self::Unsaved(error.into())
+    }
+}
+
+impl From<ApplyError> for StepError {
+    fn from(error: ApplyError) -> Self {
+        Self::Unsaved(error.into())
+    }
+}
+
+impl From<LogDecisionError> for StepError {
+    fn from(error: LogDecisionError) -> Self {
+        Self::Unsaved(error.into())
     }
 }
 
 /// Does what is due every `period`, until `stop` resolves. A database that does not answer is asked again.
 ///
 /// # Errors
-/// The books fail for good.
+/// The books or the log fail for good.
 pub async fn run(
     bank: Arc<Bank>,
     ledger: Arc<dyn Ledger>,
@@ -92,8 +105,13 @@ impl Bank {
     /// Does everything that is due.
     ///
     /// # Errors
-    /// The books fail.
+    /// The books or the log fail.
     pub async fn keep_all(&self, ledger: &dyn Ledger) -> Result<(), SettlingError> {
+        // A verdict asks for nothing on the ledger, and is to survive the books all the same.
+        self.log_decisions(None).await?;
+        for lookup in self.books.lookups(self.clock.now(), BATCH).await? {
+            self.look_up(ledger, &lookup).await?;
+        }
         loop {
             let due = self.books.due(self.clock.now(), BATCH).await?;
             let full = u32::try_from(due.len()).is_ok_and(|count| count == BATCH);
@@ -104,6 +122,27 @@ impl Bank {
                 return Ok(());
             }
         }
+    }
+
+    /// Posts what the ledger has of a channel that the books do not know, after its alarm was cleared; if it has
+    /// nothing yet, it is asked again later.
+    async fn look_up(&self, ledger: &dyn Ledger, lookup: &Lookup) -> Result<(), SettlingError> {
+        let id = lookup.channel;
+        let record = match ledger.channel(id).await {
+            Ok(Some(record)) => record,
+            Ok(None) => return self.look_up_later(lookup, "the own peer has no record").await,
+            Err(error) => return self.look_up_later(lookup, &error.to_string()).await,
+        };
+        let applied = self.catch_up(&record).await?;
+        tracing::info!(channel = %id, ?applied, "posted a channel whose alarm was cleared");
+        Ok(self.books.end_lookup(&id).await?)
+    }
+
+    async fn look_up_later(&self, lookup: &Lookup, reason: &str) -> Result<(), SettlingError> {
+        tracing::warn!(channel = %lookup.channel, reason, "its alarm was cleared; asking again");
+        let now = self.clock.now();
+        let later = now.checked_add(backoff(lookup.tries)).unwrap_or(now);
+        Ok(self.books.postpone_lookup(lookup, later).await?)
     }
 
     /// Does what is due for one channel; the answer is the last step, done or tried.
@@ -151,7 +190,7 @@ impl Bank {
         }
         match self.take_step(ledger, case, record, step).await {
             Ok(()) => tracing::info!(channel = %id, ?step, "kept a channel moving"),
-            Err(StepError::Books(error)) => return Err(error.into()),
+            Err(StepError::Unsaved(error)) => return Err(error),
             Err(error) => tracing::warn!(channel = %id, ?step, %error, "a step failed; trying again"),
         }
         // The event that this causes asks for the next look; should it not come, look again.
@@ -178,6 +217,7 @@ impl Bank {
                 ledger.refund(&Refund::new(id)).await?;
             }
             (Step::Freeze(reason, evidence), _) => {
+                self.log_decisions(Some(&id)).await?;
                 ledger.freeze(&Freeze::sign(id, reason, evidence, &self.secret)).await?;
             }
             (Step::Resolve(units), _) => self.resolve(ledger, &id, units).await?,
@@ -190,6 +230,7 @@ impl Bank {
     /// the ledger has refused the first as below the claim [Spec §9].
     async fn resolve(&self, ledger: &dyn Ledger, id: &ChannelId, units: Units) -> Result<(), StepError> {
         let first = self.books.fix_units(id, units, None, self.clock.now()).await?;
+        self.log_decisions(Some(id)).await?;
         match ledger.resolve(&Resolve::sign(*id, first, &self.secret)).await {
             Err(LedgerError::Refused(Refusal::UnitsBelowClaim)) => {}
             other => return Ok(other.map(drop)?),
@@ -200,6 +241,7 @@ impl Bank {
         let claimed = record.claim().map(|claim| claim.units).filter(|claimed| *claimed > first);
         let claimed = claimed.ok_or(StepError::Record("the own peer has not seen the claim yet"))?;
         let second = self.books.fix_units(id, claimed, Some(first), self.clock.now()).await?;
+        self.log_decisions(Some(id)).await?;
         ledger.resolve(&Resolve::sign(*id, second, &self.secret)).await?;
         Ok(())
     }

@@ -90,6 +90,11 @@ impl TestLedger {
         self.state().records.get(&id).cloned()
     }
 
+    /// A peer that is behind: it has no record of the channel yet.
+    pub(super) fn forget(&self, id: ChannelId) {
+        self.state().records.remove(&id);
+    }
+
     /// The channel that a client's payment key has opened.
     pub(super) fn opened_by(&self, client: &PublicKey) -> Option<ChannelId> {
         let opened = |record: &&ChannelRecord| {

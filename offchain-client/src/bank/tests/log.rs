@@ -1,4 +1,4 @@
-//! The log of openings, and books that are older than it.
+//! Openings in the log, and books that are older than it.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use lockstep_protocol::opening::{Opening, SignedOpening};
 
 use super::world::{World, bank_secret, proven, secret};
 use crate::bank::books::NewChannel;
-use crate::bank::opening::{OpeningError, ReconcileError};
-use crate::bank::opening_log::{OpeningLog, OpeningLogError};
+use crate::bank::log::{BankLog, LogError, LogLine};
+use crate::bank::opening::OpeningError;
+use crate::bank::reconciling::{ReconcileError, Reconciled};
 
 const CLIENT: u8 = 1;
 const VENDOR: u8 = 2;
@@ -26,10 +27,10 @@ async fn world() -> (World, lockstep_protocol::hash::IdentityRoot) {
 async fn an_opening_stands_in_the_log_before_it_is_answered() {
     let (world, identity) = world().await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
-    let log = OpeningLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
+    let log = BankLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
     let logged: Vec<_> = log.read().unwrap().map(Result::unwrap).collect();
-    assert_eq!(logged.len(), 1);
-    assert_eq!((&logged[0].request, &logged[0].opening), (&granted.request, &granted.opening));
+    let expected = NewChannel { request: granted.request, opening: granted.opening };
+    assert_eq!(logged, [LogLine::Opening(Box::new(expected))]);
 }
 
 #[tokio::test]
@@ -44,7 +45,7 @@ async fn a_crash_between_reserve_and_answer_leaves_the_same_opening_for_the_retr
     assert_eq!(world.restart().await, 0);
     let again = world.bank.grant(&proven(CLIENT), granted.request.clone()).await.unwrap();
     assert_eq!(again, granted.opening);
-    let log = OpeningLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
+    let log = BankLog::open(&world.folder.path().join("openings.jsonl")).unwrap();
     assert_eq!(log.read().unwrap().count(), 1);
     assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(600));
 }
@@ -53,7 +54,7 @@ async fn a_crash_between_reserve_and_answer_leaves_the_same_opening_for_the_retr
 async fn a_log_that_cannot_be_written_keeps_the_signature_in_the_bank() {
     let (mut world, identity) = world().await;
     let path = world.folder.path().join("openings.jsonl");
-    Arc::get_mut(&mut world.bank).unwrap().log = OpeningLog::open_read_only(&path);
+    Arc::get_mut(&mut world.bank).unwrap().log = BankLog::open_read_only(&path);
     let error = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.err().unwrap();
     assert!(matches!(error, OpeningError::Log(_)), "{error}");
     let again = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.err().unwrap();
@@ -75,9 +76,9 @@ async fn a_line_that_a_crash_cut_short_is_cut_off_and_a_damaged_one_is_not_passe
     world.restart().await;
     assert_eq!(std::fs::read(&path).unwrap(), whole);
     std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{}\n").unwrap();
-    let log = OpeningLog::open(&path).unwrap();
+    let log = BankLog::open(&path).unwrap();
     let read: Result<Vec<_>, _> = log.read().unwrap().collect();
-    assert!(matches!(read, Err(OpeningLogError::Damaged { line: 2, .. })));
+    assert!(matches!(read, Err(LogError::Damaged { line: 2, .. })));
 }
 
 #[tokio::test]
@@ -132,11 +133,11 @@ async fn a_log_that_has_lost_a_line_is_not_used_until_it_is_written_again() {
     let path = world.folder.path().join("openings.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
-    let error = world.bank.reconcile_openings().await.unwrap_err();
+    let error = world.bank.reconcile().await.unwrap_err();
     assert!(matches!(error, ReconcileError::NotInLog(id) if id == granted.id()), "{error}");
     world.bank.books().forget_log().await.unwrap();
-    assert_eq!(world.bank.reconcile_openings().await.unwrap(), 0);
-    assert_eq!(OpeningLog::open(&path).unwrap().read().unwrap().count(), 3);
+    assert_eq!(world.bank.reconcile().await.unwrap(), Reconciled::default());
+    assert_eq!(BankLog::open(&path).unwrap().read().unwrap().count(), 3);
 }
 
 /// Books as they were before anything was granted, and what was granted since.
@@ -172,7 +173,7 @@ async fn a_line_that_the_bank_did_not_sign_or_nobody_asked_for_spends_no_money()
     })
     .await;
     for world in [forged, unasked] {
-        let error = world.bank.reconcile_openings().await.unwrap_err();
+        let error = world.bank.reconcile().await.unwrap_err();
         assert!(matches!(error, ReconcileError::NotOurs { .. }), "{error}");
         assert_eq!(world.account(CLIENT).await.reserved, Amount::ZERO);
     }
@@ -187,7 +188,7 @@ async fn a_request_that_was_answered_twice_comes_back_twice() {
         vec![line.clone(), NewChannel { opening: second, ..line }]
     })
     .await;
-    assert_eq!(world.bank.reconcile_openings().await.unwrap(), 2);
+    assert_eq!(world.bank.reconcile().await.unwrap(), Reconciled { openings: 2, decisions: 0 });
     // One of the two can open; what the account lacks for both is in suspense until the other is cancelled.
     assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(1_000));
     assert!(world.bank.books().audit().await.unwrap().adds_up());
@@ -198,8 +199,9 @@ async fn a_log_whose_torn_line_cannot_be_taken_back_takes_no_other() {
     let (world, identity) = world().await;
     world.grant((CLIENT, identity), VENDOR, (1, 60), 1).await.unwrap();
     let path = world.folder.path().join("openings.jsonl");
-    let line = OpeningLog::open(&path).unwrap().read().unwrap().next().unwrap().unwrap();
-    let log = OpeningLog::open_read_only(&path);
-    assert!(matches!(log.append(&line).await, Err(OpeningLogError::Io { .. })));
-    assert!(matches!(log.append(&line).await, Err(OpeningLogError::Torn { .. })));
+    let line = BankLog::open(&path).unwrap().read().unwrap().next().unwrap().unwrap();
+    let LogLine::Opening(line) = line else { panic!("an opening") };
+    let log = BankLog::open_read_only(&path);
+    assert!(matches!(log.append_opening(&line).await, Err(LogError::Io { .. })));
+    assert!(matches!(log.append_opening(&line).await, Err(LogError::Torn { .. })));
 }

@@ -104,3 +104,51 @@ async fn an_event_that_cannot_be_read_is_passed_over_with_an_alarm_for_the_chann
     assert_eq!(world.bank.books().checkpoint().await.unwrap(), Some(at));
     assert_eq!(world.bank.books().alarms().await.unwrap()[0].channel, granted.id());
 }
+
+#[tokio::test]
+async fn a_channel_that_the_books_do_not_know_is_posted_once_its_alarm_is_cleared() {
+    let (mut world, identity) = world().await;
+    let backup = world.backup().await;
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
+    world.restore(&backup, false).await;
+    // The own peer announces an opening that it has not: it is set aside, and what comes afterwards with it.
+    let open = world.open(&granted).unwrap().unwrap();
+    let record = world.ledger.record(granted.id()).unwrap();
+    world.ledger.forget(granted.id());
+    world.bank.settle_or_set_aside(world.ledger.as_ref(), &open).await.unwrap();
+    world.ledger.write(record, open.changes[0]);
+    let close = world.close_by_release(&granted, 7).unwrap().unwrap();
+    assert_eq!(world.see(&close).await.halted, 1);
+
+    let alarm = world.bank.books().alarms().await.unwrap()[0].id;
+    world.bank.books().clear_alarm(alarm, "the peer has caught up", world.now()).await.unwrap();
+    // What was behind before it was cleared is behind no more once the record is posted, whichever comes first.
+    assert_eq!(world.see(&close).await.halted, 1);
+    world.keep().await;
+    assert_eq!(world.account(VENDOR).await.balance.as_micros(), 700);
+    assert_eq!(world.see(&close).await.already_done, 1);
+    assert!(world.bank.books().lookups(world.now(), 10).await.unwrap().is_empty());
+    assert!(world.bank.books().audit().await.unwrap().adds_up());
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_has_is_asked_for_later_and_later_once_its_alarm_is_cleared() {
+    let (world, identity) = world().await;
+    let granted = opened(&world, identity, 1).await;
+    let change = world.ledger.record(granted.id()).unwrap().change().unwrap();
+    let record = world.ledger.record(granted.id()).unwrap();
+    let invented = ChannelId::from_bytes([0xee; 32]);
+    let event = world.ledger.write(record, ChannelChange { channel_id: invented, ..change });
+    world.bank.settle_or_set_aside(world.ledger.as_ref(), &event).await.unwrap();
+    let alarm = world.bank.books().alarms().await.unwrap()[0].id;
+    world.bank.books().clear_alarm(alarm, "an invention", world.now()).await.unwrap();
+    world.keep().await;
+    assert!(world.bank.books().lookups(world.now(), 10).await.unwrap().is_empty(), "not at once again");
+    world.set_time(world.now().checked_add(Duration::from_secs(60)).unwrap());
+    let asked = world.bank.books().lookups(world.now(), 10).await.unwrap();
+    assert_eq!(
+        asked.iter().map(|lookup| (lookup.channel, lookup.tries)).collect::<Vec<_>>(),
+        [(invented, 1)]
+    );
+    assert!(world.bank.books().alarms().await.unwrap().is_empty());
+}

@@ -29,8 +29,8 @@ use tempfile::TempDir;
 use super::ledger::TestLedger;
 use crate::bank::books::{Account, Books, Direction, Transfer};
 use crate::bank::config::sqlite_url;
+use crate::bank::log::BankLog;
 use crate::bank::opening::OpeningError;
-use crate::bank::opening_log::OpeningLog;
 use crate::bank::{Bank, Settings};
 use crate::ledger::LedgerEvent;
 use crate::party::Clock;
@@ -116,7 +116,7 @@ impl World {
     pub(super) async fn restart(&mut self) -> u64 {
         self.bank.books().close().await;
         self.bank = Arc::new(open_bank(&self.folder, &self.url, &self.clock).await);
-        self.bank.reconcile_openings().await.unwrap()
+        self.bank.reconcile().await.unwrap().openings
     }
 
     /// A copy of the books as they are; the bank is restarted for it.
@@ -380,7 +380,7 @@ impl World {
 async fn open_bank(folder: &TempDir, url: &str, clock: &Arc<AtomicU64>) -> Bank {
     let books = Books::connect(url).await.unwrap();
     books.claim(bank_secret().public_key(), &ledger_id()).await.unwrap();
-    let log = OpeningLog::open(&folder.path().join("openings.jsonl")).unwrap();
+    let log = BankLog::open(&folder.path().join("openings.jsonl")).unwrap();
     let settings = Settings {
         organization: ShortText::new("BankMSP").unwrap(),
         max_drift: DRIFT,

@@ -1,4 +1,5 @@
-//! What the operator decides about a channel. The decision stands in the books; the running bank signs and submits.
+//! What the operator decides about a channel. The decision stands in the books; the running bank puts it into its log,
+//! signs and submits.
 
 use clap::{Args, ValueEnum};
 use lockstep_protocol::hash::{ChannelId, EvidenceHash};

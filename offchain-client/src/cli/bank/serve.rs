@@ -15,7 +15,8 @@ use super::super::{CliError, Exit, Output, PassphraseArgs, stop_requested};
 use super::register::connect;
 use super::{BankArgs, open_books, secret_key};
 use crate::bank::config::BankConfig;
-use crate::bank::opening_log::OpeningLog;
+use crate::bank::log::BankLog;
+use crate::bank::reconciling::Reconciled;
 use crate::bank::{Bank, http, keeper, settling};
 use crate::home::Home;
 use crate::keystore::Passphrase;
@@ -34,8 +35,9 @@ pub struct Serve {
     bank: BankArgs,
     #[command(flatten)]
     passphrase: PassphraseArgs,
-    /// Write every opening of the books into the log again, after the log was lost for good. Openings that restored
-    /// books lack as well then come back from the ledger alone, at the bank's expense until their clients ask again
+    /// Write every opening and decision of the books into the log again, after the log was lost for good. Openings that
+    /// restored books lack as well then come back from the ledger alone, at the bank's expense until their clients ask
+    /// again; decisions do not come back, except that a freeze for fraud on the ledger convicts
     #[arg(long)]
     rewrite_log: bool,
 }
@@ -105,15 +107,15 @@ impl Serve {
     ) -> Result<(Arc<Bank>, Arc<dyn Ledger>), CliError> {
         let secret = secret_key(home, config, passphrase)?;
         let books = open_books(home, config).await?;
-        let log = OpeningLog::open(&home.path(&config.opening_log))?;
+        let log = BankLog::open(&home.path(&config.opening_log))?;
         let ledger = connect(home, config, Caller::User)?;
         let bank = Bank::new(secret, config.ledger, config.settings(), books, log, Clock::system())?;
         if self.rewrite_log {
             bank.books().forget_log().await?;
         }
-        let restored = bank.reconcile_openings().await?;
-        if restored > 0 {
-            tracing::warn!(restored, "openings came back from the log: the books are older than it");
+        let restored = bank.reconcile().await?;
+        if restored != Reconciled::default() {
+            tracing::warn!(?restored, "came back from the log: the books are older than it");
         }
         let registration = ledger.bank(bank.key()).await?.ok_or_else(|| {
             CliError::new(Exit::Failed, "the bank is not registered on the ledger")

@@ -22,7 +22,7 @@ const PAGE: u32 = 100;
 /// Flags of `vendor channels`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "JSON: a list of {channel_id, phase, payments, units, earned, total, client_key, expiry, receipts, close}; close is {tx_id, block, micros, units} once the channel is closed."
+    after_help = "JSON: a list of {channel_id, phase, payments, units, earned, total, client_key, expiry, receipts, close, fraud_proof}; close is {tx_id, block, micros, units} once the channel is closed; fraud_proof is null, 'due' while the bank has not heard of a proven cheat, or 'other_bank': bring it there with `vendor proof`."
 )]
 pub struct Channels {
     #[command(flatten)]
@@ -42,6 +42,7 @@ pub(super) struct Row {
     expiry: Timestamp,
     receipts: u32,
     close: Option<Settled>,
+    fraud_proof: Option<&'static str>,
 }
 
 impl Row {
@@ -84,13 +85,19 @@ pub(super) fn row(stored: &StoredChannel) -> Result<Row, CliError> {
         client_key: opening.terms().client_key,
         expiry: opening.terms().expiry,
         receipts: ending.unlocked.map_or(0, |unlocked| unlocked.receipts),
+        fraud_proof: match (ending.proof_due, ending.proof_elsewhere) {
+            (_, true) => Some("other_bank"),
+            (true, false) => Some("due"),
+            (false, false) => None,
+        },
         close: ending.settled,
     })
 }
 
 /// Channels as a table.
 pub(super) fn text(rows: &[Row]) -> String {
-    let mut shown = table(["channel", "phase", "payments", "earned", "of", "receipts", "closed by"]);
+    let mut shown =
+        table(["channel", "phase", "payments", "earned", "of", "receipts", "closed by", "fraud proof"]);
     for row in rows {
         shown.add_row([
             row.channel_id.to_string(),
@@ -100,6 +107,11 @@ pub(super) fn text(rows: &[Row]) -> String {
             row.total.to_dollars(),
             row.receipts.to_string(),
             row.close.as_ref().map_or_else(String::new, |close| close.tx_id.to_string()),
+            match row.fraud_proof {
+                Some("other_bank") => "bring it to the channel's bank: lockstep vendor proof".to_owned(),
+                Some(due) => due.to_owned(),
+                None => String::new(),
+            },
         ]);
     }
     shown.to_string()

@@ -46,7 +46,9 @@ impl Serve {
         let vendor_key = *key.public_key();
         let rules = config.terms(vendor_key)?;
         let safety_margin = rules.safety_margin(rules.largest_drift);
-        let ledger = ledger(&home, &config.profile, config.organization.as_str())?;
+        // A submission is given up after L.
+        let ledger =
+            ledger(&home, &config.profile, config.organization.as_str())?.with_bound(rules.commit_bound);
         let bank = bank(&home, &config.bank)?;
         warn_about_bank(&bank, &ledger).await?;
         let identity = ServerIdentity::load(&home, passphrase.as_ref())?;

@@ -10,7 +10,7 @@ use hlf_gateway::{EndorseError, Origin, Retry, StageCause, Status, Transaction, 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{FabricLedger, answer};
+use super::{DEADLINES, FabricLedger, answer};
 use crate::ledger::{LedgerError, Submitted, Timing, TransactionId};
 
 /// Most proposals for one submission.
@@ -88,18 +88,20 @@ impl FabricLedger {
         })
     }
 
-    /// Has a fresh proposal endorsed, through another organisation's peers if none of the own can be reached: nothing has been
-    /// handed in before then, so nothing happens twice.
+    /// Has a fresh proposal endorsed, through another organisation's peers if none of the own can be reached or answers in time:
+    /// nothing has been handed in before then, so nothing happens twice.
     async fn endorsed(&self, function: &'static str, document: &str) -> Result<Transaction, Failure> {
-        let error = match self.contract.proposal(function).argument(document).build().endorse().await {
+        let deadlines = DEADLINES.with_endorse(self.endorse);
+        let proposal = self.contract.proposal(function).argument(document).deadlines(deadlines).build();
+        let error = match proposal.endorse().await {
             Ok(transaction) => return Ok(transaction),
             Err(error) => error,
         };
         let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| nobody_answered(&error)) else {
             return Err(self.not_endorsed(&error));
         };
-        tracing::warn!(function, %error, "no own peer can be reached; asking another organisation's");
-        let proposal = elsewhere.proposal(function).argument(document).build();
+        tracing::warn!(function, %error, "no own peer answers; asking another organisation's");
+        let proposal = elsewhere.proposal(function).argument(document).deadlines(deadlines).build();
         proposal.endorse().await.map_err(|there| {
             tracing::warn!(function, error = %there, "not endorsed there either");
             // What another organisation's peer refuses is its word alone: the own peers will say it themselves.

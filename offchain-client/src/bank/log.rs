@@ -1,8 +1,9 @@
-//! The append-only log of openings [Spec §4]: it lies outside the backup cycle of the books, so that books
-//! restored from yesterday learn what the bank has signed since.
+//! The append-only log of openings and decisions [Spec §4, §9]: it lies outside the backup cycle of the books, so that
+//! books restored from yesterday learn what the bank has signed and decided since.
 //!
-//! One JSON document a line, flushed to the disk before the signature leaves the bank. A line that a crash cut
-//! short was never answered; it is cut off when the log is opened. A line may stand twice; readers go by id.
+//! One JSON document a line, flushed to the disk before the bank acts on it: before a signature leaves the bank, or a
+//! vendor is told that its client is convicted. A line that a crash cut short was never acted on; it is cut off when
+//! the log is opened. A line may stand twice; readers go by what the books have.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -10,14 +11,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::books::NewChannel;
+use serde::{Deserialize, Serialize};
 
-/// No opening comes near it; a longer line is damage.
-const MAX_LINE: u64 = 64 * 1024;
+use super::books::NewChannel;
+use super::decision::SignedDecision;
+
+/// A longer line is damage. The longest is a decision with the operator's words: one argument of a command, which has
+/// 128 KiB at most, with up to six bytes in JSON for each.
+const MAX_LINE: u64 = 1024 * 1024;
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum LogLine {
+    /// An opening that was signed. It has no name of its own: for a time the log had openings alone.
+    Opening(Box<NewChannel>),
+    /// What was decided about a channel.
+    Decision(SignedDecision),
+}
 
 /// The log, open for appending.
 #[derive(Clone, Debug)]
-pub struct OpeningLog {
+pub struct BankLog {
     path: Arc<Path>,
     file: Arc<Mutex<Appending>>,
 }
@@ -33,9 +48,9 @@ struct Appending {
 /// Why the log cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum OpeningLogError {
+pub enum LogError {
     /// It cannot be read or written.
-    #[error("cannot use the log of openings {}", path.display())]
+    #[error("cannot use the bank's log {}", path.display())]
     Io {
         /// The log.
         path: PathBuf,
@@ -43,13 +58,13 @@ pub enum OpeningLogError {
         source: io::Error,
     },
     /// An earlier line could be neither written nor taken back; the bank starts again when there is room.
-    #[error("the log of openings {} ends with a piece of a line; make room and start the bank again", path.display())]
+    #[error("the bank's log {} ends with a piece of a line; make room and start the bank again", path.display())]
     Torn {
         /// The log.
         path: PathBuf,
     },
-    /// A line is not an opening.
-    #[error("line {line} of the log of openings {} is damaged", path.display())]
+    /// A line is neither an opening nor a decision.
+    #[error("line {line} of the bank's log {} is damaged", path.display())]
     Damaged {
         /// The log.
         path: PathBuf,
@@ -58,13 +73,13 @@ pub enum OpeningLogError {
     },
 }
 
-impl OpeningLog {
+impl BankLog {
     /// Opens the log, makes it if there is none, and cuts off a last line that a crash cut short.
     ///
     /// # Errors
     /// It cannot be read or written.
-    pub fn open(path: &Path) -> Result<Self, OpeningLogError> {
-        let failed = |source| OpeningLogError::Io { path: path.to_owned(), source };
+    pub fn open(path: &Path) -> Result<Self, LogError> {
+        let failed = |source| LogError::Io { path: path.to_owned(), source };
         let mut file =
             OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path).map_err(failed)?;
         let whole = end_of_last_line(&mut file).map_err(failed)?;
@@ -87,9 +102,20 @@ impl OpeningLog {
     ///
     /// # Errors
     /// It cannot be written; then the signature must not leave the bank.
-    pub async fn append(&self, channel: &NewChannel) -> Result<(), OpeningLogError> {
-        let failed = |source| OpeningLogError::Io { path: self.path.to_path_buf(), source };
-        let mut line = serde_json::to_vec(channel).map_err(|error| failed(error.into()))?;
+    pub async fn append_opening(&self, channel: &NewChannel) -> Result<(), LogError> {
+        self.append(channel).await
+    }
+
+    /// Appends a decision; when this returns it is on the disk.
+    ///
+    /// # Errors
+    /// It cannot be written; then the bank must not act on it.
+    pub async fn append_decision(&self, decision: &SignedDecision) -> Result<(), LogError> {
+        self.append(decision).await
+    }
+
+    async fn append(&self, line: &impl Serialize) -> Result<(), LogError> {
+        let mut line = serde_json::to_vec(line).map_err(|error| self.failed(error.into()))?;
         line.push(b'\n');
         let file = Arc::clone(&self.file);
         let write = move || {
@@ -97,40 +123,45 @@ impl OpeningLog {
             if file.torn { None } else { Some(file.append(&line)) }
         };
         let written =
-            tokio::task::spawn_blocking(write).await.map_err(|error| failed(io::Error::other(error)))?;
-        written.ok_or_else(|| OpeningLogError::Torn { path: self.path.to_path_buf() })?.map_err(failed)
+            tokio::task::spawn_blocking(write).await.map_err(|error| self.failed(io::Error::other(error)))?;
+        let written = written.ok_or_else(|| LogError::Torn { path: self.path.to_path_buf() })?;
+        written.map_err(|source| self.failed(source))
+    }
+
+    /// That something of the log's cannot be written.
+    pub(super) fn failed(&self, source: io::Error) -> LogError {
+        LogError::Io { path: self.path.to_path_buf(), source }
     }
 
     /// Reads the log from its start.
     ///
     /// # Errors
     /// It cannot be read, or a line is damaged.
-    pub fn read(&self) -> Result<OpeningLogReader, OpeningLogError> {
-        let failed = |source| OpeningLogError::Io { path: self.path.to_path_buf(), source };
-        let file = File::open(&self.path).map_err(failed)?;
-        Ok(OpeningLogReader { path: self.path.to_path_buf(), lines: BufReader::new(file), line: 0 })
+    pub fn read(&self) -> Result<LogReader, LogError> {
+        let file = File::open(&self.path).map_err(|source| self.failed(source))?;
+        Ok(LogReader { path: self.path.to_path_buf(), lines: BufReader::new(file), line: 0 })
     }
 }
 
-/// The openings of the log, in the order in which they were signed.
+/// The lines of the log, in the order in which they were written.
 #[derive(Debug)]
-pub struct OpeningLogReader {
+pub struct LogReader {
     path: PathBuf,
     lines: BufReader<File>,
     line: u64,
 }
 
-impl Iterator for OpeningLogReader {
-    type Item = Result<NewChannel, OpeningLogError>;
+impl Iterator for LogReader {
+    type Item = Result<LogLine, LogError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut bytes = Vec::new();
         self.line += 1;
         match (&mut self.lines).take(MAX_LINE).read_until(b'\n', &mut bytes) {
-            Err(source) => Some(Err(OpeningLogError::Io { path: self.path.clone(), source })),
+            Err(source) => Some(Err(LogError::Io { path: self.path.clone(), source })),
             Ok(0) => None,
             Ok(_) => {
-                let damaged = OpeningLogError::Damaged { path: self.path.clone(), line: self.line };
+                let damaged = LogError::Damaged { path: self.path.clone(), line: self.line };
                 Some(serde_json::from_slice(&bytes).map_err(|_| damaged))
             }
         }
