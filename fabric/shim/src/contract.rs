@@ -9,6 +9,7 @@ mod context;
 mod date_time;
 mod dispatch;
 mod info;
+mod json;
 mod metadata;
 mod payload;
 pub(crate) mod schema;
