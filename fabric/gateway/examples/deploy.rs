@@ -202,7 +202,8 @@ async fn approve(
     let same = approved.is_some_and(|approved| {
         approved.package_id.as_ref() == Some(id)
             && approved.definition.version == definition.version
-            && approved.definition.collections == definition.collections
+            && approved.definition.collections.unwrap_or_default()
+                == definition.collections.clone().unwrap_or_default()
             && (definition.validation_parameter.is_empty()
                 || approved.definition.validation_parameter == definition.validation_parameter)
     });

@@ -42,7 +42,7 @@ tls_of() { printf '%s' "$network/organizations/peerOrganizations/$1.lockstep.tes
 serve() {
   local tls
   tls=$(tls_of "$2")
-  (cd "$1" && exec ../node_modules/.bin/fabric-chaincode-node server --chaincode-address "127.0.0.1:$3" \
+  (cd "$1" && CORE_PEER_LOCALMSPID="${2^}MSP" exec ../node_modules/.bin/fabric-chaincode-node server --chaincode-address "127.0.0.1:$3" \
     --chaincode-id "$4" --chaincode-tls-cert-file "$tls/server.crt" \
     --chaincode-tls-key-file "$tls/server.key" --chaincode-tls-client-cacert-file "$tls/ca.crt") \
     >"$dir/$1-$2.log" 2>&1 &

@@ -12,11 +12,11 @@ const all = async (results) => {
   return found;
 };
 
-// A page of keys.
+// A page of keys. Of an empty one the library tells no metadata.
 const keys = async ({ iterator, metadata }) => {
   const found = [];
   for (let next = await iterator.next(); !next.done; next = await iterator.next()) found.push(next.value.key);
-  return { keys: found, bookmark: metadata.bookmark, count: metadata.fetchedRecordsCount };
+  return { keys: found, bookmark: metadata?.bookmark ?? '', count: metadata?.fetchedRecordsCount ?? 0 };
 };
 
 // With the attributes of composite keys in place of the keys.
