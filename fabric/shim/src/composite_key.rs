@@ -10,6 +10,7 @@ const LAST: char = '\u{10ffff}';
 
 /// A key that cannot be used as it is meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// U+0000 and U+10FFFF delimit the parts of composite keys and cannot be inside one.
     ///

@@ -38,6 +38,7 @@ pub enum IdentityError {
 
 /// The caller has not the attribute that it needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AttributeError {
     /// It is not in the certificate.
     #[error("attribute '{name}' was not found")]

@@ -106,8 +106,7 @@ async fn peer_that(answers: bool) -> (mpsc::Receiver<Conversation>, DialConfig) 
     let key = key.replace("PRIVATE KEY", "EC PRIVATE KEY").into_bytes();
     let mut config = DialConfig::new(format!("localhost:{port}"), "greeter:1.0");
     config.local_msp_id = Some("Org1MSP".into());
-    config.tls =
-        Some(DialTls { root_ca: ca.pem().into_bytes(), identity: Some((certificate.into_bytes(), key)) });
+    config.tls = Some(DialTls::new(ca.pem()).with_identity(certificate, key));
     (receiver, config)
 }
 
