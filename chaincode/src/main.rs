@@ -52,7 +52,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let Environment { address, config } = Environment::read()?;
+    let Environment { address, config, .. } = Environment::read()?;
     let listener = TcpListener::bind(&address)
         .await
         .map_err(|error| format!("cannot listen on {address}, as CHAINCODE_SERVER_ADDRESS says: {error}"))?;

@@ -101,8 +101,8 @@ start_peer() {
   number=$(number_of "$1")
   address=$(peer_address "$1")
   name=$(lower "$1")
-  # Docker is off (an empty CORE_VM_ENDPOINT): every chaincode here is a service of its own. The gossip intervals
-  # are a quarter of the stock ones, so that the three peers know of each other soon.
+  # Docker is off (an empty CORE_VM_ENDPOINT): every chaincode here is a service of its own, or a program that the peer
+  # runs itself. The gossip intervals are a quarter of the stock ones, so that the three peers know of each other soon.
   start_process "$name-peer" "$address" "" env -i PATH="$PATH" HOME="${HOME:-/}" \
     FABRIC_CFG_PATH="$fabric/config" FABRIC_LOGGING_SPEC=info \
     CORE_PEER_ID="peer0.$(organization_domain "$1")" CORE_PEER_NETWORKID=lockstep \
@@ -118,7 +118,7 @@ start_peer() {
     CORE_PEER_GOSSIP_ALIVEEXPIRATIONTIMEOUT=10s CORE_PEER_GOSSIP_RECONNECTINTERVAL=2s \
     CORE_PEER_FILESYSTEMPATH="$state/data/$name-peer" CORE_LEDGER_SNAPSHOTS_ROOTDIR="$state/data/$name-peer/snapshots" \
     CORE_VM_ENDPOINT="" \
-    CORE_CHAINCODE_EXTERNALBUILDERS="[{name: lockstep, path: \"$root/network/builder\"}]" \
+    CORE_CHAINCODE_EXTERNALBUILDERS="[{name: lockstep, path: \"$root/network/builder\"}, {name: binary, path: \"$root/network/binary-builder\"}]" \
     CORE_OPERATIONS_LISTENADDRESS="127.0.0.1:$(port $((OPERATIONS + number)))" CORE_METRICS_PROVIDER=prometheus \
     "$fabric/bin/peer" node start
 }

@@ -4,27 +4,25 @@
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
-const { open, refusal, sets, text } = require('./lib/network');
+const { chaincodes, openAll, refusal, submit: transact, text } = require('./lib/network');
 
 const folder = process.env.NETWORK_DIR;
-const names = (process.env.BASIC ?? 'basic').split(' ');
-let peer;
+const names = chaincodes('basic');
+let peers;
 
 before(() => {
-  peer = open(folder, 0);
+  peers = openAll(folder);
 });
-after(() => peer.close());
+after(() => peers.forEach(({ close }) => close()));
 
 // Everything that a client can observe of one run of the contract.
 const observe = async (name) => {
-  const contract = peer.network.getContract(name);
+  const contract = peers[0].network.getContract(name);
   const seen = [];
   const submit = async (...call) => {
-    const proposal = contract.newProposal(call[0], { arguments: call.slice(1) });
-    const transaction = await proposal.endorse();
-    const commit = await transaction.submit();
-    const { code } = await commit.getStatus();
-    seen.push({ call, code, result: text(transaction.getResult()), sets: sets(transaction, name) });
+    const [called, ...args] = call;
+    const { code, result, sets } = await transact(peers, contract, called, { arguments: args });
+    seen.push({ call, code, result, sets });
   };
   const evaluate = async (...call) => seen.push({ call, result: text(await contract.evaluateTransaction(...call)) });
   const refused = async (...call) => {

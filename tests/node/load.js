@@ -1,22 +1,27 @@
-// The load of fabric/devnet/examples/load.rs, by Hyperledger's client: node load.js CHAINCODE TRANSACTIONS AT-ONCE FROM
+// The load of fabric/devnet/examples/load.rs, by Hyperledger's client:
+// node load.js submit|evaluate CHAINCODE TRANSACTIONS AT-ONCE FROM
 'use strict';
 
-const { open } = require('./lib/network');
+const { openAll } = require('./lib/network');
 
 const main = async () => {
-  const [chaincode, ...numbers] = process.argv.slice(2);
+  const [kind, chaincode, ...numbers] = process.argv.slice(2);
   const [transactions, atOnce, from] = numbers.map(Number);
-  const peers = [0, 1, 2].map((index) => open(process.env.NETWORK_DIR, index));
+  const peers = openAll(process.env.NETWORK_DIR);
   const took = [];
   let next = 0;
   let failed = 0;
+  const call = (contract, id) =>
+    kind === 'evaluate'
+      ? contract.evaluateTransaction('ReadAsset', id)
+      : contract.submitTransaction('CreateAsset', id, 'blue', '5', 'Tomoko', '300');
   const work = async ({ network }) => {
     const contract = network.getContract(chaincode);
     while (next < transactions) {
       const id = `asset-${from + next++}`;
       const start = performance.now();
       try {
-        await contract.submitTransaction('CreateAsset', id, 'blue', '5', 'Tomoko', '300');
+        await call(contract, id);
         took.push(performance.now() - start);
       } catch (error) {
         if (failed === 0) console.error(error.message);
@@ -32,6 +37,7 @@ const main = async () => {
   peers.forEach(({ close }) => close());
   const report = { transactions: took.length, failed, seconds, tps: took.length / seconds };
   console.log(JSON.stringify({ ...report, p50_ms: at(50), p95_ms: at(95), p99_ms: at(99) }));
+  if (failed > 0) process.exitCode = 1;
 };
 
 main();

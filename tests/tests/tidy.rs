@@ -14,7 +14,7 @@ const LONGEST_FILE: usize = 500;
 const LONGEST_MAP: usize = 150;
 
 /// The arrows of `ARCHITECTURE.md`, normal dependencies: who may know whom.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("asset-transfer-basic", &["hlf-shim"]),
     ("asset-transfer-private-data", &["hlf-shim"]),
     ("asset-transfer-sbe", &["hlf-shim"]),
@@ -54,6 +54,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "lockstep-protocol",
         ],
     ),
+    ("protocol", &["hlf-shim"]),
 ];
 
 /// Input, output, clocks, runtimes and sources of randomness: nothing for the protocol crate, however indirectly.

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
 use crate::config::{Collection, CollectionsError, Config, ConfigError, Sketch, read_collections};
-use crate::inspect::{self, InspectError};
+use crate::inspect;
+pub use crate::inspect::InspectError;
 use crate::network::{Devnet, NetworkError};
 
 /// A Hyperledger Fabric network in one process, for development and tests.
@@ -80,8 +81,13 @@ struct Up {
     /// Most transactions in a block.
     #[arg(long, default_value_t = 500)]
     block_size: usize,
-    /// Configuration file; the options that describe the network are not used then.
-    #[arg(long)]
+    /// Configuration file, in the place of the options that describe the network.
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "orgs", "channel", "chaincodes", "collections", "domain", "port_base", "block_time", "block_size",
+        ]
+    )]
     config: Option<PathBuf>,
 }
 
@@ -94,6 +100,7 @@ struct Inspect {
 
 /// Why a command failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CliError {
     /// The configuration is wrong.
     #[error(transparent)]
@@ -175,4 +182,37 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// What would not be used is refused.
+    #[test]
+    fn a_configuration_file_takes_the_place_of_the_options() {
+        let with_file = ["hlf-devnet", "up", "--dir", "d", "--config", "f"];
+        Cli::try_parse_from(with_file).unwrap();
+        for option in [
+            ["--orgs", "A,B"],
+            ["--channel", "c"],
+            ["--chaincode", "c"],
+            ["--collections", "c=f"],
+            ["--domain", "d"],
+            ["--port-base", "1"],
+            ["--block-time", "1s"],
+            ["--block-size", "1"],
+        ] {
+            let refusal = Cli::try_parse_from(with_file.into_iter().chain(option)).unwrap_err();
+            assert_eq!(refusal.kind(), ErrorKind::ArgumentConflict, "{option:?}");
+        }
+    }
 }

@@ -8,18 +8,25 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::core::definition::Definition;
-use crate::core::policy::{Policy, PolicyError};
+use crate::core::policy::{MAX_ORGANISATIONS, Policy};
 
 mod collection;
+mod sketch;
 
+pub use crate::core::policy::PolicyError;
 pub use collection::{Collection, CollectionsError, read_collections};
+pub use sketch::Sketch;
 
 /// Name of the configuration file in the network's folder.
 pub const FILE: &str = "devnet.toml";
 
+/// How far the time of a request may be from a peer's, as Fabric's sample configuration has it.
+pub(crate) const DEFAULT_TIME_WINDOW: Duration = Duration::from_secs(15 * 60);
+
 /// What runs: the channel, its organisations and its chaincodes. Paths are relative to the network's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Config {
     /// Name of the channel.
     pub channel: String,
@@ -29,7 +36,8 @@ pub struct Config {
     /// Most transactions in a block.
     #[serde(default = "default_block_size")]
     pub block_size: usize,
-    /// How far a proposal's time may be from the network's, like `15m`; `0s` turns the check off, as before 3.0.
+    /// How far the time of a proposal or of a request for blocks may be from the network's, like `15m`. `0s` turns the
+    /// check of proposals off, as before 3.0; for requests it stands for `15m`.
     #[serde(with = "duration_text", default = "default_time_window")]
     pub time_window: Duration,
     /// Longest time for one transaction in a chaincode, like `30s`.
@@ -51,6 +59,7 @@ pub struct Config {
 /// What a peer's state database can do. The state itself is always kept in one file of the network's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum StateDatabase {
     /// Rich queries over JSON values.
     #[default]
@@ -62,6 +71,7 @@ pub enum StateDatabase {
 /// An organisation with one peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Organization {
     /// Its name, like `Bank`.
     pub name: String,
@@ -76,6 +86,7 @@ pub struct Organization {
 /// A chaincode of the channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Chaincode {
     /// Its name.
     pub name: String,
@@ -99,6 +110,7 @@ pub struct Chaincode {
 /// One organisation's process of a chaincode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Process {
     /// The organisation.
     pub msp_id: String,
@@ -115,6 +127,7 @@ pub struct Process {
 /// TLS to a chaincode process. The network shows the peer's own TLS certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ProcessTls {
     /// Name in the process's certificate.
     pub server_name: String,
@@ -124,6 +137,7 @@ pub struct ProcessTls {
 
 /// Why a configuration cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read {path}")]
@@ -158,6 +172,12 @@ pub enum ConfigError {
     /// No organisation.
     #[error("the network has no organisations")]
     NoOrganizations,
+    /// More organisations than it can find sets of endorsers among.
+    #[error(
+        "a network has at most {MAX_ORGANISATIONS} organisations; leave out {}",
+        .0.join(", ")
+    )]
+    TooManyOrganizations(Vec<String>),
     /// Two organisations or chaincodes of one name, or two listeners of one address.
     #[error("{0} is there twice")]
     Twice(String),
@@ -206,85 +226,43 @@ pub enum ConfigError {
     OrganizationName(String),
 }
 
-/// What `hlf-devnet up` makes a configuration from.
-#[derive(Debug, Clone)]
-pub struct Sketch {
-    /// Names of the organisations, like `Bank`.
-    pub organizations: Vec<String>,
-    /// Name of the channel.
-    pub channel: String,
-    /// Names of the chaincodes.
-    pub chaincodes: Vec<String>,
-    /// Their private collections, by name of the chaincode.
-    pub collections: BTreeMap<String, Vec<Collection>>,
-    /// The domain below which the organisations' domains are.
-    pub domain: String,
-    /// Gateways listen on the ports above this one, chaincodes are dialled on those from 11 above it.
-    pub port_base: u16,
-    /// Longest time from the first transaction of a block to the block.
-    pub block_time: Duration,
-    /// Most transactions in a block.
-    pub block_size: usize,
+impl Organization {
+    /// An organisation whose MSP id is its name with `MSP` after it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, domain: impl Into<String>, gateway: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { msp_id: format!("{name}MSP"), name, domain: domain.into(), gateway: gateway.into() }
+    }
 }
 
-impl Sketch {
-    /// The full configuration: one gateway per organisation on base+1, base+2, …; the processes of the first
-    /// chaincode on base+11, base+12, …, of the second on base+21, …; a majority must endorse.
-    ///
-    /// # Errors
-    /// When the sketch makes no sense.
-    pub fn config(&self) -> Result<Config, ConfigError> {
-        let address = |offset: usize| {
-            let port = u16::try_from(offset).ok().and_then(|offset| self.port_base.checked_add(offset));
-            port.map(|port| format!("127.0.0.1:{port}")).ok_or(ConfigError::PortBase(self.port_base))
-        };
-        let mut organizations = Vec::new();
-        for (index, name) in self.organizations.iter().enumerate() {
-            let usable = name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-');
-            if name.is_empty() || !usable {
-                return Err(ConfigError::OrganizationName(name.clone()));
-            }
-            organizations.push(Organization {
-                name: name.clone(),
-                msp_id: format!("{name}MSP"),
-                domain: format!("{}.{}", name.to_ascii_lowercase(), self.domain),
-                gateway: address(1 + index)?,
-            });
+impl Chaincode {
+    /// A chaincode that a majority must endorse.
+    #[must_use]
+    pub fn new(name: impl Into<String>, processes: Vec<Process>) -> Self {
+        Self {
+            name: name.into(),
+            version: default_version(),
+            policy: default_policy(),
+            init_required: false,
+            collections: Vec::new(),
+            processes,
         }
-        if let Some(name) = self.collections.keys().find(|name| !self.chaincodes.contains(name)) {
-            return Err(ConfigError::NoChaincode(name.clone()));
-        }
-        let mut chaincodes = Vec::new();
-        for (number, name) in self.chaincodes.iter().enumerate() {
-            let mut processes = Vec::new();
-            for (index, Organization { msp_id, domain, .. }) in organizations.iter().enumerate() {
-                let ca = format!("organizations/peerOrganizations/{domain}/tlsca/tlsca.{domain}-cert.pem");
-                let tls = ProcessTls { server_name: format!("chaincode.{domain}"), ca: ca.into() };
-                let address = address(11 + 10 * number + index)?;
-                processes.push(Process { msp_id: msp_id.clone(), address, package_id: None, tls: Some(tls) });
-            }
-            chaincodes.push(Chaincode {
-                name: name.clone(),
-                version: default_version(),
-                policy: default_policy(),
-                init_required: false,
-                collections: self.collections.get(name).cloned().unwrap_or_default(),
-                processes,
-            });
-        }
-        let config = Config {
-            channel: self.channel.clone(),
-            block_time: self.block_time,
-            block_size: self.block_size,
-            time_window: default_time_window(),
-            execute_timeout: default_execute_timeout(),
-            batches: default_batches(),
-            state_database: StateDatabase::default(),
-            organizations,
-            chaincodes,
-        };
-        config.check()?;
-        Ok(config)
+    }
+}
+
+impl Process {
+    /// A process without TLS, whatever its package.
+    #[must_use]
+    pub fn new(msp_id: impl Into<String>, address: impl Into<String>) -> Self {
+        Self { msp_id: msp_id.into(), address: address.into(), package_id: None, tls: None }
+    }
+}
+
+impl ProcessTls {
+    /// TLS to a process with this name in its certificate, by this authority.
+    #[must_use]
+    pub fn new(server_name: impl Into<String>, ca: impl Into<PathBuf>) -> Self {
+        Self { server_name: server_name.into(), ca: ca.into() }
     }
 }
 
@@ -331,7 +309,7 @@ impl Config {
     ///
     /// # Errors
     /// When a policy does not read.
-    pub fn definition(&self, chaincode: &Chaincode) -> Result<Definition, ConfigError> {
+    pub(crate) fn definition(&self, chaincode: &Chaincode) -> Result<Definition, ConfigError> {
         let msp_ids = self.msp_ids();
         let name = || chaincode.name.clone();
         let policy = Policy::read(&chaincode.policy, &msp_ids)
@@ -354,6 +332,12 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.organizations.is_empty() {
             return Err(ConfigError::NoOrganizations);
+        }
+        if let Some(surplus) =
+            self.organizations.get(MAX_ORGANISATIONS..).filter(|surplus| !surplus.is_empty())
+        {
+            let names = surplus.iter().map(|organization| organization.name.clone()).collect();
+            return Err(ConfigError::TooManyOrganizations(names));
         }
         if self.block_size == 0 {
             return Err(ConfigError::BlockSize);
@@ -403,7 +387,7 @@ fn default_block_size() -> usize {
 }
 
 fn default_time_window() -> Duration {
-    Duration::from_secs(15 * 60)
+    DEFAULT_TIME_WINDOW
 }
 
 fn default_execute_timeout() -> Duration {

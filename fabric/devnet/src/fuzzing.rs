@@ -3,24 +3,36 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use hlf_proto::common::{ChannelHeader, Envelope, Header, Payload, SignatureHeader};
+use hlf_proto::orderer::SeekInfo;
 use hlf_proto::protos::{
-    ChaincodeActionPayload, Endorsement, ProposalResponsePayload, SignedProposal, Transaction,
-    TransactionAction, TxValidationCode,
+    ChaincodeActionPayload, ChaincodeInput, ChaincodeMessage, Endorsement, ProposalResponsePayload,
+    SignedProposal, Transaction, TransactionAction, TxValidationCode,
 };
+use hlf_selector::RichQuery;
 use prost::Message as _;
 
+use crate::chaincode::calls::Features;
+use crate::chaincode::session::{Callee, Invocation, NestedCall, Reaction, Session};
 use crate::core::definition::{Definition, Definitions};
+use crate::core::memory::MemoryLedger;
+use crate::core::policy::{Policy, Principal, Role};
+use crate::core::rwset::ReadWriteSet;
+use crate::core::simulator::{Context, Setting, Simulator};
 use crate::identity::certificate::ParsedCertificate;
 use crate::identity::generate;
 use crate::identity::msp::MspManager;
+use crate::identity::signature::EcdsaSignature;
 use crate::identity::signer::Signer;
 use crate::order::{envelope, examine};
 use crate::peer::channel::Channel;
+use crate::peer::packages;
 use crate::peer::proposal::{Unpacked, proposal_hash, tx_id};
+use crate::services::deliver;
 use crate::store::Store;
 
 /// Whether a signed proposal can be read and its header stands.
@@ -34,6 +46,98 @@ pub fn proposal(bytes: &[u8]) -> bool {
 #[must_use]
 pub fn certificate(pem: &[u8]) -> bool {
     ParsedCertificate::from_pem(pem).is_ok()
+}
+
+/// Lets a chaincode say anything while one transaction, `tx` of the channel `channel`, runs on an empty ledger; gives what
+/// it is answered, up to the first message that ends its stream, and whether it ended the transaction. What it asks of
+/// other chaincodes stays without answer.
+#[must_use]
+pub fn chaincode(messages: impl IntoIterator<Item = ChaincodeMessage>) -> (Vec<ChaincodeMessage>, bool) {
+    let setting = Setting {
+        channel: "channel".to_owned(),
+        tx_id: "tx".to_owned(),
+        creator: Principal { msp_id: "Org1MSP".to_owned(), role: Role::Client },
+        peer: "Org1MSP".to_owned(),
+        definitions: Arc::new(Definitions::default()),
+    };
+    let simulator = Simulator::new(Arc::new(MemoryLedger::default()), setting);
+    let mut session = Session::new(None, Features { batches: true, rich_queries: true });
+    let begun = session.begin(Invocation {
+        channel: "channel".to_owned(),
+        tx_id: "tx".to_owned(),
+        input: ChaincodeInput::default(),
+        proposal: SignedProposal::default(),
+        context: Context { namespace: "basic".to_owned(), is_init: false },
+        simulator: Arc::new(Mutex::new(simulator)),
+        callee: Arc::new(Nobody),
+    });
+    let mut answers = Vec::new();
+    for message in messages {
+        let Ok(reactions) = session.on_message(message) else { break };
+        answers.extend(reactions.into_iter().filter_map(|reaction| match reaction {
+            Reaction::Answer(answer) => Some(*answer),
+            Reaction::Call(_) => None,
+        }));
+    }
+    let ended = begun.is_some_and(|(_, mut finished)| finished.try_recv().is_ok());
+    (answers, ended)
+}
+
+/// Other chaincodes, of which there are none.
+struct Nobody;
+
+#[async_trait]
+impl Callee for Nobody {
+    async fn call(self: Arc<Self>, _: NestedCall) -> Result<ChaincodeMessage, String> {
+        Err("there is no other chaincode".to_owned())
+    }
+}
+
+/// The label in a chaincode package that can be installed.
+#[must_use]
+pub fn package(bytes: &[u8]) -> Option<String> {
+    packages::read(bytes).ok().map(|package| package.label)
+}
+
+/// Whether a request for blocks can be read.
+#[must_use]
+pub fn seek(bytes: &[u8]) -> bool {
+    let request = Envelope::decode(bytes).ok().and_then(|request| deliver::read(&request));
+    request.is_some_and(|request| SeekInfo::decode(request.data.as_slice()).is_ok())
+}
+
+/// How many of a few values a rich query finds; `None` if it is refused.
+#[must_use]
+pub fn rich_query(text: &str) -> Option<usize> {
+    let query = RichQuery::parse(text).ok()?;
+    let mut search = query.search("").ok()?;
+    for (key, value) in [
+        ("a", r#"{"owner":"ann","size":5,"tags":["x","y"],"inner":{"deep":[1,2.5,null]}}"#),
+        ("b", r#"{"owner":"bob","size":10.5,"tags":[],"inner":{}}"#),
+        ("c", r#"["no object"]"#),
+        ("d", "no JSON"),
+    ] {
+        search.offer(key, value.as_bytes().to_vec(), ());
+    }
+    Some(search.page(100).entries.len())
+}
+
+/// The policy that a text stands for, as it is written.
+#[must_use]
+pub fn policy(text: &str) -> Option<String> {
+    text.parse::<Policy>().ok().map(|policy| policy.to_string())
+}
+
+/// What is written of a read and write set.
+#[must_use]
+pub fn read_write_set(bytes: &[u8]) -> Option<Vec<u8>> {
+    ReadWriteSet::decode(bytes).ok().map(|set| set.encode())
+}
+
+/// What is written of a signature in DER.
+#[must_use]
+pub fn signature(bytes: &[u8]) -> Option<Vec<u8>> {
+    EcdsaSignature::from_der(bytes).map(|signature| signature.to_der())
 }
 
 /// A channel of one organisation and one chaincode, `basic`, with a member that signs.

@@ -16,6 +16,7 @@ use crate::store::{Store, StoreError};
 
 /// Why there is nothing to show.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum InspectError {
     /// No configuration in the folder.
     #[error(transparent)]
@@ -55,7 +56,7 @@ fn open(folder: &Path) -> Result<(Config, Store), InspectError> {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn height(folder: &Path) -> Result<u64, InspectError> {
+pub(crate) fn height(folder: &Path) -> Result<u64, InspectError> {
     Ok(open(folder)?.1.height()?)
 }
 
@@ -63,7 +64,7 @@ pub fn height(folder: &Path) -> Result<u64, InspectError> {
 ///
 /// # Errors
 /// When the ledger cannot be read or has no such block.
-pub fn block(folder: &Path, number: u64) -> Result<serde_json::Value, InspectError> {
+pub(crate) fn block(folder: &Path, number: u64) -> Result<serde_json::Value, InspectError> {
     let block = open(folder)?.1.block(number)?.ok_or(InspectError::NoBlock(number))?;
     let envelopes = block.data.iter().flat_map(|data| &data.data);
     let transactions: Vec<_> = envelopes
@@ -87,7 +88,7 @@ pub fn block(folder: &Path, number: u64) -> Result<serde_json::Value, InspectErr
 ///
 /// # Errors
 /// When the ledger cannot be read or has no such transaction.
-pub fn transaction(folder: &Path, id: &str) -> Result<serde_json::Value, InspectError> {
+pub(crate) fn transaction(folder: &Path, id: &str) -> Result<serde_json::Value, InspectError> {
     let outcome = open(folder)?.1.outcome(id)?.ok_or_else(|| InspectError::NoTransaction(id.to_owned()))?;
     let code: TxValidationCode = outcome.code;
     Ok(json!({ "tx_id": id, "block": outcome.block, "code": i32::from(code), "result": code.as_str_name() }))
@@ -97,7 +98,7 @@ pub fn transaction(folder: &Path, id: &str) -> Result<serde_json::Value, Inspect
 ///
 /// # Errors
 /// When the ledger cannot be read or has no such key.
-pub fn state(folder: &Path, chaincode: Option<&str>, key: &str) -> Result<Vec<u8>, InspectError> {
+pub(crate) fn state(folder: &Path, chaincode: Option<&str>, key: &str) -> Result<Vec<u8>, InspectError> {
     let (config, store) = open(folder)?;
     let first = config.chaincodes.first().map(|chaincode| chaincode.name.as_str());
     let chaincode = chaincode.or(first).ok_or(InspectError::NoChaincode)?;

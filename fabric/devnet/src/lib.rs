@@ -19,18 +19,24 @@
 //! # }
 //! ```
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod chaincode;
 pub mod cli;
 pub mod config;
-pub mod core;
+mod core;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
 pub mod identity;
-pub mod inspect;
+mod inspect;
 pub mod network;
 mod order;
 mod peer;
-pub mod profile;
+mod profile;
 mod services;
-pub mod store;
+mod store;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use futures::TryStreamExt as _;
 use hlf_proto::gateway::gateway_server::GatewayServer;
 use hlf_proto::orderer::atomic_broadcast_server::AtomicBroadcastServer;
 use hlf_proto::protos::deliver_server::DeliverServer;
@@ -13,6 +14,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 
@@ -23,24 +25,37 @@ use crate::core::cutter::Limits;
 use crate::core::definition::Definitions;
 use crate::core::policy::Policy;
 use crate::gateway::GatewayService;
-use crate::identity::generate::{self, GenerateError, PEER_HOST};
+use crate::identity::generate::{self, PEER_HOST};
 use crate::identity::layout::OrganisationFiles;
-use crate::identity::msp::{MspError, MspManager};
-use crate::identity::signer::{Signer, SignerError};
-use crate::order::commit::{self, CommitError};
+use crate::identity::msp::MspManager;
+use crate::identity::signer::Signer;
+use crate::order::commit;
 use crate::order::orderer::Orderer;
 use crate::peer::channel::Channel;
 use crate::peer::endorser::Endorser;
 use crate::peer::packages::Packages;
 use crate::peer::system;
-use crate::profile::{self, ProfileError};
+use crate::profile;
 use crate::services::PeerService;
-use crate::store::{Store, StoreError};
+use crate::services::absent::with_refusals;
+use crate::services::closable::Closable;
+use crate::store::Store;
 
+pub use crate::identity::certificate::CertificateError;
+pub use crate::identity::generate::GenerateError;
+pub use crate::identity::msp::MspError;
+pub use crate::identity::signer::SignerError;
+pub use crate::order::commit::CommitError;
 pub use crate::peer::channel::Clock;
+pub use crate::profile::ProfileError;
+pub use crate::store::StoreError;
 
 /// Bytes that a block should not exceed (`PreferredMaxBytes` of Fabric's sample configuration).
 const PREFERRED_BLOCK_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long clients have to take what they still get when the network stops, before their connections are closed; and how
+/// long what they were doing has to end afterwards.
+const CLOSING_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Name of the ledger in the network's folder.
 const LEDGER: &str = "ledger.redb";
@@ -52,6 +67,7 @@ pub(crate) fn ledger_file(folder: &Path) -> PathBuf {
 
 /// Why the network cannot start or had to stop.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum NetworkError {
     /// The network's folder cannot be made.
     #[error("cannot make the folder {path}")]
@@ -113,7 +129,12 @@ pub enum NetworkError {
 #[derive(Debug)]
 pub struct Devnet {
     config: Config,
+    /// Ends everything that waits.
     shutdown: CancellationToken,
+    /// Closes the clients' connections.
+    close: CancellationToken,
+    /// Cancelled when the ledger is closed.
+    closed: CancellationToken,
     gateways: Vec<JoinHandle<Result<(), tonic::transport::Error>>>,
     committer: JoinHandle<Result<(), CommitError>>,
 }
@@ -152,7 +173,8 @@ impl Devnet {
         }
         let store = Store::open(&ledger_file(folder), &config.channel)?;
         let channel = Arc::new(make_channel(&organizations, &config, clock, store)?);
-        let shutdown = CancellationToken::new();
+        let (shutdown, close, closed) =
+            (CancellationToken::new(), CancellationToken::new(), channel.closed());
         let endorsers = make_endorsers(folder, &config, &channel, &shutdown)?;
         let limits =
             Limits { time: config.block_time, count: config.block_size, bytes: PREFERRED_BLOCK_BYTES };
@@ -181,7 +203,7 @@ impl Devnet {
                     orderer: orderer.clone(),
                     shutdown: shutdown.clone(),
                 };
-                serve(server, listener, service, peer)
+                serve(server, listener, service, peer, close.clone())
             })
             .collect();
         let stop = shutdown.clone().drop_guard();
@@ -190,7 +212,7 @@ impl Devnet {
             let _stop = stop;
             commit::run(channel, batches).await
         });
-        Ok(Self { config, shutdown, gateways, committer })
+        Ok(Self { config, shutdown, close, closed, gateways, committer })
     }
 
     /// The configuration with the addresses as they really are.
@@ -200,7 +222,8 @@ impl Devnet {
     }
 
     /// Waits until the network has to stop, or `stop` completes; then stops it: what has been submitted is committed,
-    /// everybody who waits is told, the ledger is closed.
+    /// everybody who waits is told, the ledger is closed. Clients that do not read what they are told are waited for no
+    /// longer than four seconds.
     ///
     /// # Errors
     /// When the ledger or a gateway failed.
@@ -210,10 +233,26 @@ impl Devnet {
             () = self.shutdown.cancelled() => {}
         }
         self.shutdown.cancel();
-        for gateway in std::mem::take(&mut self.gateways) {
-            gateway.await??;
+        let gateways = std::mem::take(&mut self.gateways);
+        let mut served = std::pin::pin!(async {
+            for gateway in gateways {
+                gateway.await??;
+            }
+            Ok::<(), NetworkError>(())
+        });
+        match tokio::time::timeout(CLOSING_TIMEOUT, &mut served).await {
+            Ok(served) => served?,
+            Err(_elapsed) => {
+                tracing::warn!("closing the connections of clients that do not read");
+                self.close.cancel();
+                served.await?;
+            }
         }
-        Ok((&mut self.committer).await??)
+        (&mut self.committer).await??;
+        if tokio::time::timeout(CLOSING_TIMEOUT, self.closed.cancelled()).await.is_err() {
+            tracing::warn!("the ledger is still open: something uses it that did not end");
+        }
+        Ok(())
     }
 
     /// Stops the network, as at the end of [`run`](Self::run).
@@ -228,6 +267,7 @@ impl Devnet {
 impl Drop for Devnet {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        self.close.cancel();
     }
 }
 
@@ -328,6 +368,7 @@ fn serve(
     listener: TcpListener,
     gateway: GatewayService,
     peer: PeerService,
+    close: CancellationToken,
 ) -> JoinHandle<Result<(), tonic::transport::Error>> {
     let shutdown = peer.shutdown.clone();
     let gateway = GatewayServer::new(gateway)
@@ -341,9 +382,10 @@ fn serve(
         .max_decoding_message_size(MAX_MESSAGE)
         .max_encoding_message_size(MAX_MESSAGE);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = incoming.map_ok(move |connection| Closable::new(connection, close.clone()));
     tokio::spawn(async move {
-        let services =
-            server.add_service(gateway).add_service(endorser).add_service(deliver).add_service(orderer);
+        let services = Routes::new(gateway).add_service(endorser).add_service(deliver).add_service(orderer);
+        let services = server.add_routes(with_refusals(services));
         services.serve_with_incoming_shutdown(incoming, shutdown.cancelled()).await
     })
 }

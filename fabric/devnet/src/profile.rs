@@ -11,10 +11,11 @@ use crate::identity::generate::{CHAINCODE_HOST, PEER_HOST};
 use crate::identity::layout::OrganisationFiles;
 
 /// Name of the profile in the network's folder.
-pub const FILE: &str = "profile.toml";
+pub(crate) const FILE: &str = "profile.toml";
 
 /// Why a profile cannot be written.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum ProfileError {
     /// It cannot be written as TOML.
     #[error("the profile cannot be written")]
@@ -78,7 +79,7 @@ struct ChaincodeProcess<'a> {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(config: &Config, folder: &Path) -> Result<(), ProfileError> {
+pub(crate) fn write(config: &Config, folder: &Path) -> Result<(), ProfileError> {
     let profile = Profile {
         name: "devnet",
         version: env!("CARGO_PKG_VERSION"),

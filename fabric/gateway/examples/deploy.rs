@@ -1,9 +1,12 @@
-//! Puts chaincode that runs as a service on a channel, for all of its organisations, without the `peer` program: packages,
-//! installs, approves and commits. What is done already is left as it is.
+//! Puts chaincode on a channel, for all of its organisations, without the `peer` program: packages, installs, approves and
+//! commits. What is done already is left as it is.
 //!
 //! ```text
-//! deploy FILE [--name NAME] [--version VERSION] [--sequence N] [--policy POLICY]
+//! deploy FILE [--name NAME] [--version VERSION] [--sequence N] [--policy POLICY] [--collections FILE] [--program FILE]
 //! ```
+//!
+//! The chaincode runs as a service, unless `--program` gives its program: that goes into a package of the type `binary`,
+//! for peers whose external builder runs such. `--collections` is the JSON of its private data collections.
 //!
 //! FILE is TOML that says where the network is and who administers it; file names in it are relative to its folder. The
 //! `profile.toml` that `scripts/network up` of this project writes is one:
@@ -16,11 +19,11 @@
 //! msp_id = "BankMSP"
 //! admin = { cert = "admin-cert.pem", key = "admin-key.pem" }
 //! peers = [{ address = "127.0.0.1:7051", server_name = "peer0.bank.example.com", tls_ca = "ca.crt" }]
-//! # Where the peers find the chaincode; without the four files they speak to it without TLS.
+//! # Where the peers find the chaincode that is a service; without the four files they speak to it without TLS.
 //! chaincode = { address = "127.0.0.1:9999", server_ca = "…", client_ca = "…", client_cert = "…", client_key = "…" }
 //! ```
 //!
-//! It prints `MSPID PACKAGE-ID` for each organisation: start its chaincode process with that id.
+//! It prints `MSPID PACKAGE-ID` for each organisation: start the process of a service with that id.
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -31,7 +34,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use hlf_gateway::lifecycle::{ChaincodeServer, Definition, Package, PackageId};
+use hlf_gateway::lifecycle::{ChaincodeServer, Collections, Definition, Package, PackageBuilder, PackageId};
 use hlf_gateway::{Endpoint, Gateway, Identity, PrivateKeySigner, Tls};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -44,7 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Deserialize)]
 struct Description {
     channel: String,
-    chaincode: String,
+    chaincode: Option<String>,
     organizations: Vec<Organization>,
 }
 
@@ -53,7 +56,7 @@ struct Organization {
     msp_id: String,
     admin: Credentials,
     peers: Vec<Peer>,
-    chaincode: Server,
+    chaincode: Option<Server>,
 }
 
 #[derive(Deserialize)]
@@ -90,14 +93,38 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn run() -> Result<(), Failure> {
-    let mut arguments = env::args().skip(1);
-    let file =
-        arguments.next().ok_or("usage: deploy FILE [--name N] [--version V] [--sequence N] [--policy P]")?;
-    let description: Description = toml::from_str(&fs::read_to_string(&file)?)?;
-    let folder = Path::new(&file).parent().unwrap_or_else(|| Path::new(""));
+/// What the command line says.
+struct Options {
+    file: PathBuf,
+    description: Description,
+    definition: Definition,
+    program: Option<PathBuf>,
+}
 
-    let mut definition = Definition::new(description.chaincode, "1.0", 1);
+async fn run() -> Result<(), Failure> {
+    let options = read_options()?;
+    let Options { description, definition, .. } = &options;
+    let folder = options.file.parent().unwrap_or_else(|| Path::new(""));
+    let mut gateways = Vec::new();
+    for organization in &description.organizations {
+        let gateway = connect(organization, folder)?;
+        let package = package(&options, organization, folder)?;
+        let id = install(&gateway, &package).await?;
+        approve(&gateway, &description.channel, definition, &id).await?;
+        println!("{} {id}", organization.msp_id);
+        gateways.push(gateway);
+    }
+    commit(&gateways, &description.channel, definition).await
+}
+
+fn read_options() -> Result<Options, Failure> {
+    let mut arguments = env::args().skip(1);
+    let file = PathBuf::from(arguments.next().ok_or(
+        "usage: deploy FILE [--name N] [--version V] [--sequence N] [--policy P] [--collections FILE] [--program FILE]",
+    )?);
+    let description: Description = toml::from_str(&fs::read_to_string(&file)?)?;
+    let mut definition = Definition::new(description.chaincode.clone().unwrap_or_default(), "1.0", 1);
+    let mut program = None;
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
         match option.as_str() {
@@ -105,20 +132,28 @@ async fn run() -> Result<(), Failure> {
             "--version" => definition.version = value,
             "--sequence" => definition.sequence = value.parse()?,
             "--policy" => definition = definition.with_policy(&value.parse()?),
+            "--collections" => {
+                definition = definition.with_collections(Collections::from_json(&fs::read(value)?)?);
+            }
+            "--program" => program = Some(PathBuf::from(value)),
             _ => return Err(format!("unknown option {option}").into()),
         }
     }
-
-    let mut gateways = Vec::new();
-    for organization in &description.organizations {
-        let gateway = connect(organization, folder)?;
-        let package = Package::of_service(&definition.name, &server(&organization.chaincode, folder)?)?;
-        let id = install(&gateway, &package).await?;
-        approve(&gateway, &description.channel, &definition, &id).await?;
-        println!("{} {id}", organization.msp_id);
-        gateways.push(gateway);
+    if definition.name.is_empty() {
+        return Err("say which chaincode: --name, or chaincode in the file".into());
     }
-    commit(&gateways, &description.channel, &definition).await
+    Ok(Options { file, description, definition, program })
+}
+
+/// The same program in each organisation's package, or where its service is.
+fn package(options: &Options, organization: &Organization, folder: &Path) -> Result<Package, Failure> {
+    let name = &options.definition.name;
+    if let Some(program) = &options.program {
+        return Ok(PackageBuilder::new(name, "binary").file("chaincode", fs::read(program)?).build()?);
+    }
+    let described = organization.chaincode.as_ref();
+    let described = described.ok_or_else(|| format!("{} has no chaincode address", organization.msp_id))?;
+    Ok(Package::of_service(name, &server(described, folder)?)?)
 }
 
 fn connect(organization: &Organization, folder: &Path) -> Result<Gateway, Failure> {
@@ -167,6 +202,8 @@ async fn approve(
     let same = approved.is_some_and(|approved| {
         approved.package_id.as_ref() == Some(id)
             && approved.definition.version == definition.version
+            && approved.definition.collections.unwrap_or_default()
+                == definition.collections.clone().unwrap_or_default()
             && (definition.validation_parameter.is_empty()
                 || approved.definition.validation_parameter == definition.validation_parameter)
     });

@@ -13,6 +13,7 @@ use tonic::transport::{Channel, Endpoint as Transport};
 use tonic::{Request, Response, Status};
 
 use crate::connect::{ConnectError, ConnectOptions};
+use crate::deadlines::bounded;
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, Origin, chain};
 
@@ -237,7 +238,7 @@ struct Deadline {
 
 impl Deadline {
     fn after(limit: Duration) -> Self {
-        Self { end: Instant::now() + limit, limit }
+        Self { end: Instant::now() + bounded(limit), limit }
     }
 
     /// Waits for one answer, no longer than to the end.

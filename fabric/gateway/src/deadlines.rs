@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
+/// As good as without end, and what clocks, timers and the wire's notation of deadlines can all bear: 30 years.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+
+/// The time, or the longest there is if it is longer, so that it can be added to any other.
+pub(crate) fn bounded(limit: Duration) -> Duration {
+    limit.min(LONGEST)
+}
+
 /// How long each stage of a call may take, connecting and every peer tried included.
 ///
 /// The defaults are those of Fabric's own sample applications. They hold for a gateway, and can be overridden for one
-/// call: [`ProposalBuilder::deadlines`](crate::ProposalBuilder::deadlines).
+/// call: [`ProposalBuilder::deadlines`](crate::ProposalBuilder::deadlines). More than 30 years are taken for 30.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {

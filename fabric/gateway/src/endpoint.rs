@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint as Transport, Identity as TlsIdentity};
 
 use crate::connect::{ConnectError, ConnectOptions};
+use crate::deadlines::bounded;
 
 /// A gateway peer: its address and the TLS to it.
 #[derive(Debug, Clone)]
@@ -48,15 +49,15 @@ impl Endpoint {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let transport = Transport::from_shared(format!("{scheme}://{}", self.address))
             .map_err(bad_address)?
-            .connect_timeout(options.connect_timeout)
+            .connect_timeout(bounded(options.connect_timeout))
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(options.keepalive_interval)
-            .keep_alive_timeout(options.keepalive_timeout)
+            .http2_keep_alive_interval(bounded(options.keepalive_interval))
+            .keep_alive_timeout(bounded(options.keepalive_timeout))
             .keep_alive_while_idle(true);
         match &self.tls {
             None => Ok(transport),
             Some(tls) => {
-                let config = tls.config(&self.address)?.timeout(options.connect_timeout);
+                let config = tls.config(&self.address)?.timeout(bounded(options.connect_timeout));
                 transport
                     .tls_config(config)
                     .map_err(|source| ConnectError::BadTls { address: self.address.clone(), source })

@@ -72,6 +72,7 @@ mod sign;
 mod transaction_id;
 mod validation_code;
 
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
 use crate::commit::Commit;
+use crate::deadlines::bounded;
 use crate::error::{CommitStatusError, EvaluateError, Retry, SubmitError, TransactionError};
 use crate::proposal_builder::{Committed, ProposalBuilder};
 use crate::status::Status;
@@ -161,10 +162,10 @@ impl Turns {
     /// Waits for the next attempt, if there is one.
     async fn next(&mut self) -> bool {
         self.failures = self.failures.saturating_add(1);
-        let longest = self.retrying.backoff.after(self.failures);
+        let longest = bounded(self.retrying.backoff.after(self.failures));
         let wait = longest.mul_f64(rand::random_range(0.5..=1.0));
-        if self.failures >= self.retrying.attempts || self.started.elapsed() + wait >= self.retrying.patience
-        {
+        let waited = self.started.elapsed().saturating_add(wait);
+        if self.failures >= self.retrying.attempts || waited >= self.retrying.patience {
             return false;
         }
         tokio::time::sleep(wait).await;

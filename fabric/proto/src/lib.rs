@@ -14,6 +14,11 @@
 //! assert_eq!(identity.encode_to_vec(), b"\x0a\x07BankMSP\x12\x03pem");
 //! ```
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use prost::{DecodeError, EncodeError, Message};
 pub use prost_types::{Any, Timestamp};
 

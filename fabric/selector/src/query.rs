@@ -12,6 +12,7 @@ const NOTHING: &str = "nil";
 
 /// Why a rich query cannot be run.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum RichQueryError {
     /// Not JSON.
     #[error("{0}")]
@@ -43,6 +44,7 @@ pub struct RichQuery {
 
 /// One result.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry<V> {
     /// The key.
     pub key: String,
@@ -54,6 +56,7 @@ pub struct Entry<V> {
 
 /// A page of results.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found<V> {
     /// The results in the query's order.
     pub entries: Vec<Entry<V>>,

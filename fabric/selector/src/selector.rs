@@ -17,6 +17,7 @@ const MAX_REGEX: usize = 1 << 20;
 
 /// Why a selector cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SelectorError {
     /// Not an object.
     #[error(

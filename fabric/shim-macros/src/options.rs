@@ -1,7 +1,7 @@
 //! What stands in the parentheses of the attributes.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 use syn::{LitStr, Path, Type};
@@ -72,32 +72,23 @@ impl ContractOptions {
         if texts.iter().all(|text| text.is_none()) {
             return None;
         }
-        let option = |text: &Option<LitStr>| match text {
-            Some(text) => quote!(::core::option::Option::Some(::std::convert::From::from(#text))),
-            None => quote!(::core::option::Option::None),
+        let set = |method: &str, text: &Option<LitStr>| {
+            let method = format_ident!("with_{method}");
+            text.as_ref().map(|text| quote!(.#method(#text)))
         };
-        let named = |text: &Option<LitStr>, ty: TokenStream| match text {
-            Some(_) => {
-                let name = option(text);
-                quote!(::core::option::Option::Some(
-                    #ty { name: #name, ..::core::default::Default::default() }
-                ))
-            }
-            None => quote!(::core::option::Option::None),
+        let named = |method: &str, text: &Option<LitStr>, ty: TokenStream| {
+            let method = format_ident!("with_{method}");
+            let set = |name| quote!(.#method(<#ty as ::core::default::Default>::default().with_name(#name)));
+            text.as_ref().map(set)
         };
-        let (title, version) = (option(&self.title), option(&self.version));
-        let description = option(&self.description);
-        let license = named(&self.license, quote!(::hlf_shim::License));
-        let contact = named(&self.contact, quote!(::hlf_shim::Contact));
+        let (title, version) = (set("title", &self.title), set("version", &self.version));
+        let description = set("description", &self.description);
+        let license = named("license", &self.license, quote!(::hlf_shim::License));
+        let contact = named("contact", &self.contact, quote!(::hlf_shim::Contact));
         Some(quote! {
             fn info(&self) -> ::hlf_shim::Info {
-                ::hlf_shim::Info {
-                    title: #title,
-                    version: #version,
-                    description: #description,
-                    license: #license,
-                    contact: #contact,
-                }
+                <::hlf_shim::Info as ::core::default::Default>::default()
+                    #title #version #description #license #contact
             }
         })
     }

@@ -75,12 +75,11 @@ impl Transaction {
         let types = self.parameters.iter().map(|(_, ty)| ty);
         let returns = &self.returns;
         quote! {
-            ::hlf_shim::Function {
-                name: #name,
-                intent: ::hlf_shim::Intent::#intent,
-                parameters: &[#(#parameters),*],
-                exact: #exact,
-                describe: |schemas| {
+            ::hlf_shim::Function::new(
+                #name,
+                ::hlf_shim::Intent::#intent,
+                &[#(#parameters),*],
+                |schemas| {
                     #[allow(unused_imports, reason = "which of the two is used depends on the types")]
                     use ::hlf_shim::expansion::{Described as _, Undescribed as _};
                     let _ = &schemas;
@@ -90,7 +89,8 @@ impl Transaction {
                             <#returns as ::hlf_shim::Outcome>::Value
                         >::new()).schema(schemas))
                 },
-            }
+            )
+            .exact(#exact)
         }
     }
 

@@ -107,7 +107,7 @@ impl Assets {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let Environment { address, config } = Environment::read()?;
+    let Environment { address, config, .. } = Environment::read()?;
     let listener = TcpListener::bind(address).await?;
     let shutdown = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     serve(listener, config, Assets, shutdown).await?;

@@ -10,14 +10,22 @@ const LAST: char = '\u{10ffff}';
 
 /// A key that cannot be used as it is meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
     /// U+0000 and U+10FFFF delimit the parts of composite keys and cannot be inside one.
-    #[error("the part {part:?} of a composite key has the character U+{:04X}", u32::from(*character))]
+    ///
+    /// The text is that of Fabric's Go shim, since clients see it.
+    #[error(
+        "input contains unicode U+{:04X} starting at position [{position}]. U+0000 and U+10FFFF are not allowed in the input attribute of a composite key",
+        u32::from(*character)
+    )]
     ForbiddenCharacter {
         /// The part.
         part: String,
         /// The character.
         character: char,
+        /// Where in the part it is, in bytes.
+        position: usize,
     },
     /// The key was not made by [`CompositeKey`].
     #[error("{key:?} is not a composite key")]
@@ -127,8 +135,10 @@ pub(crate) fn check_simple(key: &str) -> Result<(), KeyError> {
 
 /// Checks a part of a composite key.
 fn part(part: &str) -> Result<String, KeyError> {
-    match part.chars().find(|&character| character == SEPARATOR || character == LAST) {
-        Some(character) => Err(KeyError::ForbiddenCharacter { part: part.to_owned(), character }),
+    match part.char_indices().find(|&(_, character)| character == SEPARATOR || character == LAST) {
+        Some((position, character)) => {
+            Err(KeyError::ForbiddenCharacter { part: part.to_owned(), character, position })
+        }
         None => Ok(part.to_owned()),
     }
 }
@@ -178,6 +188,10 @@ mod tests {
             assert!(matches!(CompositeKey::new(text, [""]), Err(KeyError::ForbiddenCharacter { .. })));
             assert!(matches!(CompositeKey::new("t", [text]), Err(KeyError::ForbiddenCharacter { .. })));
         }
+        assert_eq!(
+            CompositeKey::new("t", ["é\u{10ffff}"]).unwrap_err().to_string(),
+            "input contains unicode U+10FFFF starting at position [2]. U+0000 and U+10FFFF are not allowed in the input attribute of a composite key"
+        );
     }
 
     #[test]

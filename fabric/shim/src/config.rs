@@ -17,6 +17,7 @@ const MAX_TRANSACTIONS: usize = 512;
 
 /// How a chaincode is served.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ServerConfig {
     /// The id that the peer gave the package when it was installed: `label:hash`.
     pub package_id: String,
@@ -56,6 +57,7 @@ impl ServerConfig {
 
 /// Keys and certificates, each in PEM.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct TlsConfig {
     /// The server's certificate, and those between it and the CA's. Peers check that it names the host they dial.
     pub certificate: Vec<u8>,
@@ -63,6 +65,21 @@ pub struct TlsConfig {
     pub key: Vec<u8>,
     /// The CA of the peers' client certificates. With it, only peers that show one of its certificates get in.
     pub client_ca: Option<Vec<u8>>,
+}
+
+impl TlsConfig {
+    /// TLS with this certificate and its private key, for any client.
+    #[must_use]
+    pub fn new(certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        Self { certificate: certificate.into(), key: key.into(), client_ca: None }
+    }
+
+    /// The same for peers alone whose certificates this CA has signed.
+    #[must_use]
+    pub fn with_client_ca(mut self, client_ca: impl Into<Vec<u8>>) -> Self {
+        self.client_ca = Some(client_ca.into());
+        self
+    }
 }
 
 impl std::fmt::Debug for TlsConfig {

@@ -21,6 +21,9 @@ use crate::{Chaincode, LedgerError, Metrics, Response, Stub};
 /// Clients see it, and it is in what endorsers compare, so it does not say what panicked where. The log does.
 const PANICKED: &str = "the chaincode panicked";
 
+/// The way to the peer.
+pub(crate) type Outbound = mpsc::UnboundedSender<Result<ChaincodeMessage, Status>>;
+
 type Waiter = oneshot::Sender<Result<Vec<u8>, LedgerError>>;
 
 /// What a transaction's task tells the driver.
@@ -53,37 +56,23 @@ pub(crate) struct Connection<C> {
     local_msp_id: Option<Arc<str>>,
     metrics: Arc<dyn Metrics>,
     handler: Handler<Waiter>,
-    outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
+    /// Without a bound, so that the driver never waits for the peer to read: the peer may itself wait for this side to
+    /// read. What runs bounds it, since each transaction has at most one message on its way.
+    outbound: Outbound,
     commands: mpsc::UnboundedSender<Command>,
 }
 
 impl<C: Chaincode> Connection<C> {
-    /// The message that a conversation begins with.
-    pub(crate) fn register(settings: &Settings) -> ChaincodeMessage {
-        Handler::<Waiter>::register(&settings.package_id)
-    }
-
     /// Registers with the peer, and then answers it.
     pub(crate) async fn run(
         chaincode: Arc<C>,
         settings: &Settings,
         inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
-        outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
+        outbound: Outbound,
         stop: Stop,
     ) -> Result<(), Status> {
         let gone = |_| Status::unavailable("the peer has gone");
-        outbound.send(Ok(Self::register(settings))).await.map_err(gone)?;
-        Self::run_registered(chaincode, settings, inbound, outbound, stop).await
-    }
-
-    /// Answers a peer that REGISTER has been sent to.
-    pub(crate) async fn run_registered(
-        chaincode: Arc<C>,
-        settings: &Settings,
-        inbound: impl Stream<Item = Result<ChaincodeMessage, Status>> + Unpin + Send,
-        outbound: mpsc::Sender<Result<ChaincodeMessage, Status>>,
-        stop: Stop,
-    ) -> Result<(), Status> {
+        outbound.send(Ok(Handler::<Waiter>::register(&settings.package_id))).map_err(gone)?;
         let (commands, requests) = mpsc::unbounded_channel();
         let local_msp_id = settings.local_msp_id.clone();
         let handler = Handler::new(settings.limits);
@@ -104,8 +93,8 @@ impl<C: Chaincode> Connection<C> {
             }
         }
         if let Err(status) = &end {
-            // The peer may be gone, or not be reading.
-            let _ = outbound.try_send(Err(status.clone()));
+            // The peer may be gone.
+            let _ = outbound.send(Err(status.clone()));
         }
         end
     }
@@ -139,17 +128,17 @@ impl<C: Chaincode> Connection<C> {
                     Command::Finish { key, ending } => self.handler.finish(&key, ending),
                 },
             };
-            self.perform(effects).await?;
+            self.perform(effects)?;
         }
         Ok(())
     }
 
-    async fn perform(&self, effects: Vec<Effect<Waiter>>) -> Result<(), Status> {
+    fn perform(&self, effects: Vec<Effect<Waiter>>) -> Result<(), Status> {
         for effect in effects {
             match effect {
                 Effect::Send(message) => {
                     let gone = |_| Status::unavailable("the peer stopped reading");
-                    self.outbound.send(Ok(*message)).await.map_err(gone)?;
+                    self.outbound.send(Ok(*message)).map_err(gone)?;
                 }
                 Effect::Begin(invocation) => self.begin(*invocation),
                 Effect::Wake(waiter, result) => {

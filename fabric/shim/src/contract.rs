@@ -9,6 +9,7 @@ mod context;
 mod date_time;
 mod dispatch;
 mod info;
+mod json;
 mod metadata;
 mod payload;
 pub(crate) mod schema;
@@ -33,6 +34,7 @@ pub enum Intent {
 
 /// What clients can know of a contract's function.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Function {
     /// The name that it is called by. The first letter may come in the other case.
     pub name: &'static str,
@@ -44,6 +46,26 @@ pub struct Function {
     pub exact: bool,
     /// The types of parameters and result, as JSON schemas.
     pub describe: fn(&mut Schemas) -> Signature,
+}
+
+impl Function {
+    /// A function that takes as many arguments as it has parameters, or more, which are ignored.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        intent: Intent,
+        parameters: &'static [&'static str],
+        describe: fn(&mut Schemas) -> Signature,
+    ) -> Self {
+        Self { name, intent, parameters, exact: false, describe }
+    }
+
+    /// The same, but whether more arguments than parameters are refused.
+    #[must_use]
+    pub const fn exact(mut self, exact: bool) -> Self {
+        self.exact = exact;
+        self
+    }
 }
 
 /// Why a call never got to a function. The texts are those of Fabric's Go contract API.

@@ -4,21 +4,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_support_client::ChaincodeSupportClient;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Response, Status};
 
 use crate::Chaincode;
 use crate::config::{DialConfig, DialTls};
 use crate::connection::{Connection, Settings, Stop};
 use crate::handler::Limits;
 use crate::metrics::NoMetrics;
-use crate::server::{CLOSING_TIMEOUT, MESSAGE_BYTES, OUTBOUND_MESSAGES};
+use crate::server::{CLOSING_TIMEOUT, MESSAGE_BYTES};
 
 /// A peer ends connections that it is pinged on more often than once a minute.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(90);
@@ -56,6 +56,9 @@ pub enum DialError {
 
 /// Calls the peer that started this chaincode, and answers it until it ends the conversation or `shutdown` resolves.
 ///
+/// After `shutdown` no transaction is taken any more; those that run have [`DialConfig::drain_timeout`] to end, and the peer
+/// has two seconds to close its side, whatever it does or does not say.
+///
 /// It does not call again once the conversation has ended: a peer takes a chaincode that it started only once, and starts
 /// another process when it needs one. A peer in development mode (`peer node start --peer-chaincodedev`) would; there, run
 /// the program again.
@@ -69,12 +72,16 @@ pub async fn dial<C: Chaincode>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), DialError> {
     let address = config.peer_address.clone();
-    let channel = connect(&config).await?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let channel = tokio::select! {
+        channel = connect(&config) => channel?,
+        () = &mut shutdown => return Ok(()),
+    };
     let mut client = ChaincodeSupportClient::new(channel)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
-    let (outbound, messages) = mpsc::channel::<Result<ChaincodeMessage, Status>>(OUTBOUND_MESSAGES);
-    let messages = ReceiverStream::new(messages)
+    let (outbound, messages) = mpsc::unbounded_channel::<Result<ChaincodeMessage, Status>>();
+    let messages = UnboundedReceiverStream::new(messages)
         .take_while(|message| std::future::ready(message.is_ok()))
         .filter_map(|message| std::future::ready(message.ok()));
     let settings = Settings {
@@ -88,14 +95,14 @@ pub async fn dial<C: Chaincode>(
         let stop = stop.clone();
         let chaincode = Arc::new(chaincode);
         async move {
-            let register = outbound.clone();
-            register.send(Ok(Connection::<C>::register(&settings))).await.unwrap_or_default();
-            drop(register);
-            let mut inbound = client.register(messages).await?.into_inner();
-            let ended = Connection::run_registered(chaincode, &settings, &mut inbound, outbound, stop).await;
+            // Inside the conversation, which can be stopped: a Go peer sends the headers that the call waits for only with
+            // its first message, and to a registration that it refuses it sends nothing at all.
+            let opened = async move { client.register(messages).await.map(Response::into_inner) };
+            let mut inbound = futures::stream::once(opened).try_flatten().boxed();
+            let ended = Connection::run(chaincode, &settings, &mut inbound, outbound, stop).await;
             if ended.is_ok() {
                 // What was said last is on its way; the peer closes its side once it has it.
-                let closed = async { while let Ok(Some(_)) = inbound.message().await {} };
+                let closed = async { while let Some(Ok(_)) = inbound.next().await {} };
                 let _ = tokio::time::timeout(CLOSING_TIMEOUT, closed).await;
             }
             ended
@@ -107,7 +114,8 @@ pub async fn dial<C: Chaincode>(
         stop.drain.cancel();
         tokio::time::sleep(config.drain_timeout).await;
         stop.now.cancel();
-        std::future::pending::<()>().await;
+        tokio::time::sleep(CLOSING_TIMEOUT).await;
+        tracing::warn!("ended a conversation that the peer did not close");
     };
     tokio::select! {
         ended = running => ended.map_err(|status| DialError::Ended { address, source: Box::new(status) }),

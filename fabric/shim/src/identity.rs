@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hlf_proto::msp::SerializedIdentity;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use x509_cert::Certificate;
-use x509_cert::der::DecodePem;
 use x509_cert::der::oid::ObjectIdentifier;
+use x509_cert::der::{self, Decode};
 
 use crate::ProposalError;
 
@@ -28,7 +30,7 @@ pub enum IdentityError {
     Proposal(#[from] ProposalError),
     /// The identity has no X.509 certificate.
     #[error("the caller's identity is no X.509 certificate in PEM")]
-    Certificate(#[source] x509_cert::der::Error),
+    Certificate(#[source] der::Error),
     /// The certificate's attributes are not what the Fabric CA writes.
     #[error("the attributes in the caller's certificate cannot be read")]
     Attributes(#[source] serde_json::Error),
@@ -36,6 +38,7 @@ pub enum IdentityError {
 
 /// The caller has not the attribute that it needs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum AttributeError {
     /// It is not in the certificate.
     #[error("attribute '{name}' was not found")]
@@ -95,14 +98,20 @@ struct Attributes {
     attrs: BTreeMap<String, String>,
 }
 
+fn first_certificate(pem: &[u8]) -> der::Result<Certificate> {
+    let der = CertificateDer::from_pem_slice(pem).map_err(|_| der::pem::Error::PreEncapsulationBoundary)?;
+    Certificate::from_der(&der)
+}
+
 impl ClientIdentity {
-    /// Reads a serialised identity.
+    /// Reads a serialised identity. As peers do, it takes the first certificate of the PEM; what stands around it, such as
+    /// the certificates of the authorities, does not matter.
     ///
     /// # Errors
     ///
     /// [`IdentityError`] if the identity is not the PEM of an X.509 certificate, or its attributes cannot be read.
     pub fn parse(identity: SerializedIdentity) -> Result<Self, IdentityError> {
-        let certificate = Certificate::from_pem(&identity.id_bytes).map_err(IdentityError::Certificate)?;
+        let certificate = first_certificate(&identity.id_bytes).map_err(IdentityError::Certificate)?;
         let mut extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
         let extension = extensions.find(|extension| extension.extn_id == ATTRIBUTES);
         let attributes = extension.map(|extension| serde_json::from_slice(extension.extn_value.as_bytes()));

@@ -11,6 +11,7 @@ use hlf_proto::{DecodeError, Message};
 
 /// Who of an organisation has to endorse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PolicyRole {
     /// Anybody of the organisation.
     Member,

@@ -90,6 +90,11 @@
 //! - Every peer must come to the same answer: no clock, no randomness, no order of a `HashMap`, and a message of an error
 //!   that says the same everywhere.
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use hlf_proto as proto;
 pub use hlf_proto::Timestamp;
 pub use hlf_proto::msp::SerializedIdentity;
@@ -111,6 +116,7 @@ mod connection;
 mod contract;
 mod dial;
 mod error;
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod handler;

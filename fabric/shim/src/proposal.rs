@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// A part of the proposal that is not there or not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProposalError {
     /// The peer sent no proposal with the call, or the proposal lacks the part.
     #[error("the call has no {part}")]

@@ -10,11 +10,12 @@ use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_server::{Chaincode as ChaincodeService, ChaincodeServer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
+use tonic_health::ServingStatus;
 
 use crate::Chaincode;
 use crate::config::{ServerConfig, TlsConfig};
@@ -29,8 +30,6 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// A peer that has not shaken hands by then is not one.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Messages that wait for the peer to read; further ones hold the stream's transactions up.
-pub(crate) const OUTBOUND_MESSAGES: usize = 64;
 /// How long connections have to close once their streams have ended.
 pub(crate) const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -48,7 +47,7 @@ pub enum ServeError {
 
 /// Serves a chaincode to every peer that connects, until `shutdown` resolves.
 ///
-/// The server also answers `grpc.health.v1.Health` for `protos.Chaincode`: SERVING until `shutdown`.
+/// The server also answers `grpc.health.v1.Health` for `protos.Chaincode` and for the whole (`""`): SERVING until `shutdown`.
 ///
 /// Then no connection and no transaction is taken any more; those that run have
 /// [`ServerConfig::drain_timeout`] to end, after which their streams are closed.
@@ -95,6 +94,7 @@ pub async fn serve<C: Chaincode>(
         shutdown.await;
         tracing::info!("draining");
         health.set_not_serving::<ChaincodeServer<Service<C>>>().await;
+        health.set_service_status("", ServingStatus::NotServing).await;
         stop.drain.cancel();
         tokio::time::sleep(config.drain_timeout).await;
         stop.now.cancel();
@@ -134,13 +134,13 @@ impl<C: Chaincode> ChaincodeService for Service<C> {
         request: Request<Streaming<ChaincodeMessage>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
         tracing::info!(peer = ?request.remote_addr(), "a peer connected");
-        let (outbound, messages) = mpsc::channel(OUTBOUND_MESSAGES);
+        let (outbound, messages) = mpsc::unbounded_channel();
         let chaincode = Arc::clone(&self.chaincode);
         let (settings, stop) = (self.settings.clone(), self.stop.clone());
         tokio::spawn(async move {
             // How it ended is logged, and told to the peer.
             let _ = Connection::run(chaincode, &settings, request.into_inner(), outbound, stop).await;
         });
-        Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
+        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(messages))))
     }
 }

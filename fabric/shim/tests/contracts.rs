@@ -188,7 +188,7 @@ async fn the_default_is_chosen_and_names_are_taken_once() {
 
 #[tokio::test]
 async fn metadata_describe_contracts_and_types() {
-    let info = Info { title: Some("Both".into()), ..Info::default() };
+    let info = Info::default().with_title("Both");
     let call = || Call::new("org.hyperledger.fabric:GetMetadata", [""; 0]);
     let text = answer(&both().with_info(info), call()).await;
     let metadata: Value = serde_json::from_str(&text).unwrap();

@@ -54,6 +54,8 @@ impl Conversation {
 
 struct Peer {
     conversations: mpsc::Sender<Conversation>,
+    /// Whether it answers at all; without that, not even headers come.
+    answers: bool,
 }
 
 #[tonic::async_trait]
@@ -67,12 +69,19 @@ impl ChaincodeSupport for Peer {
         let (outbound, messages) = mpsc::channel(16);
         let conversation = Conversation { inbound: request.into_inner(), outbound };
         self.conversations.send(conversation).await.unwrap();
+        if !self.answers {
+            std::future::pending::<()>().await;
+        }
         Ok(tonic::Response::new(ReceiverStream::new(messages)))
     }
 }
 
-/// A peer with TLS that asks for a client certificate, and what a chaincode of its needs to call it.
 async fn peer() -> (mpsc::Receiver<Conversation>, DialConfig) {
+    peer_that(true).await
+}
+
+/// A peer with TLS that asks for a client certificate, and what a chaincode of its needs to call it.
+async fn peer_that(answers: bool) -> (mpsc::Receiver<Conversation>, DialConfig) {
     let mut params = CertificateParams::new([]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -88,7 +97,7 @@ async fn peer() -> (mpsc::Receiver<Conversation>, DialConfig) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (conversations, receiver) = mpsc::channel(1);
-    let service = ChaincodeSupportServer::new(Peer { conversations });
+    let service = ChaincodeSupportServer::new(Peer { conversations, answers });
     let server = Server::builder().tls_config(tls).unwrap().add_service(service);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
@@ -97,8 +106,7 @@ async fn peer() -> (mpsc::Receiver<Conversation>, DialConfig) {
     let key = key.replace("PRIVATE KEY", "EC PRIVATE KEY").into_bytes();
     let mut config = DialConfig::new(format!("localhost:{port}"), "greeter:1.0");
     config.local_msp_id = Some("Org1MSP".into());
-    config.tls =
-        Some(DialTls { root_ca: ca.pem().into_bytes(), identity: Some((certificate.into_bytes(), key)) });
+    config.tls = Some(DialTls::new(ca.pem()).with_identity(certificate, key));
     (receiver, config)
 }
 
@@ -128,6 +136,42 @@ async fn the_chaincode_calls_registers_and_answers_until_it_is_stopped() {
     let response = protos::Response::decode(completed.payload.as_slice()).unwrap();
     assert_eq!((response.status, response.payload.as_slice()), (200, &b"ann of Org1MSP"[..]));
     tokio::time::timeout(DEADLINE, chaincode).await.unwrap().unwrap().unwrap();
+}
+
+/// As Fabric does with a registration that it refuses.
+#[tokio::test]
+async fn a_peer_that_never_answers_does_not_keep_it_from_stopping() {
+    let (mut conversations, config) = peer_that(false).await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let chaincode = tokio::spawn(dial(config, Greeter, stopped.map(drop)));
+    let mut peer = tokio::time::timeout(DEADLINE, conversations.recv()).await.unwrap().unwrap();
+    assert_eq!(peer.next().await.r#type(), Type::Register, "sent before there are headers");
+    stop.send(()).unwrap();
+    tokio::time::timeout(DEADLINE, chaincode).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_transaction_that_never_ends_does_not_keep_it_from_stopping() {
+    let (mut conversations, mut config) = peer().await;
+    config.drain_timeout = Duration::from_millis(1);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let chaincode = tokio::spawn(dial(config, Greeter, stopped.map(drop)));
+    let mut peer = registered(&mut conversations).await;
+    peer.send(Type::Transaction, ChaincodeInput::default().encode_to_vec()).await;
+    assert_eq!(peer.next().await.r#type(), Type::GetState);
+    stop.send(()).unwrap();
+    // The peer keeps its side open.
+    tokio::time::timeout(DEADLINE, chaincode).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn it_can_be_stopped_before_the_peer_can_be_reached() {
+    // It takes connections and says nothing in TLS.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_conversations, mut config) = peer().await;
+    config.peer_address = format!("localhost:{}", listener.local_addr().unwrap().port());
+    let ended = tokio::time::timeout(DEADLINE, dial(config, Greeter, std::future::ready(()))).await;
+    assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
 }
 
 #[tokio::test]

@@ -42,6 +42,34 @@ fn what_is_no_certificate_is_an_error() {
     }
 }
 
+/// What peers accept is not refused by the chaincode.
+#[test]
+fn the_first_certificate_of_a_pem_counts() {
+    let certificate = || {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::OrganizationalUnitName, "client");
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+    };
+    let (own, other) = (certificate(), certificate());
+    let id_of = |pem: String| {
+        let id_bytes = pem.into_bytes();
+        ClientIdentity::parse(SerializedIdentity { mspid: "BankMSP".into(), id_bytes })
+            .unwrap()
+            .certificate()
+            .clone()
+    };
+    let expected = id_of(own.clone());
+    for pem in [
+        format!("{own}\n"),
+        format!("{own}{other}"),
+        format!("subject=/CN=User1\n{own}\n\n{other}"),
+        own.replace('\n', "\r\n"),
+        own.trim_end().to_owned(),
+    ] {
+        assert_eq!(id_of(pem), expected);
+    }
+}
+
 fn of(caller: &Caller) -> ClientIdentity {
     let identity =
         SerializedIdentity { mspid: caller.msp_id().into(), id_bytes: caller.certificate().into_bytes() };

@@ -59,6 +59,9 @@ const open = (folder, index = 0) => {
   return { network: gateway.getNetwork(channel), gateway, mspId, close };
 };
 
+// The chaincodes on the network whose names begin so.
+const chaincodes = (prefix) => process.env.CHAINCODES.split(' ').filter((name) => name.startsWith(prefix));
+
 const text = (bytes) => Buffer.from(bytes).toString();
 
 // What peers said about a failure, without gRPC's words around it.
@@ -98,19 +101,85 @@ const fields = (bytes) => {
 const all = (bytes, number) => fields(bytes).filter(([found]) => found === number).map(([, value]) => value);
 const dig = (bytes, ...numbers) => numbers.reduce((inner, number) => all(inner, number)[0] ?? Buffer.alloc(0), bytes);
 
-// What an endorsed transaction read and writes in the chaincode's own namespace, without the versions, and its event.
-const sets = (transaction, chaincode) => {
-  // PreparedTransaction.envelope.payload.data → action → endorsed action → response payload → ChaincodeAction
-  const action = dig(Buffer.from(transaction.getBytes()), 2, 1, 2, 1, 2, 2, 1, 2);
-  const namespaces = all(dig(action, 1), 2).map((set) => [text(dig(set, 1)), dig(set, 2)]);
-  const [, set] = namespaces.find(([name]) => name === chaincode) ?? ['', Buffer.alloc(0)];
-  const event = dig(action, 2);
+const hex = (bytes) => Buffer.from(bytes).toString('hex');
+const flag = (bytes, number) => all(bytes, number)[0] === 1;
+
+// KVRWSet: keys read, ranges with the keys found in them, writes, and policies of keys.
+const publicSet = (set) => ({
+  reads: all(set, 1).map((read) => text(dig(read, 1))),
+  ranges: all(set, 2).map((range) => ({
+    range: [text(dig(range, 1)), text(dig(range, 2))],
+    exhausted: flag(range, 3),
+    keys: all(dig(range, 4), 1).map((read) => text(dig(read, 1))),
+  })),
+  writes: all(set, 3).map((write) => [text(dig(write, 1)), flag(write, 2) ? null : text(dig(write, 3))]),
+  metadata: all(set, 4).map((write) => [text(dig(write, 1)), ...all(write, 2).map(hex)]),
+});
+
+// HashedRWSet, of a private collection: hashes of keys and values.
+const privateSet = (collection) => {
+  const set = dig(collection, 2);
   return {
-    reads: all(set, 1).map((read) => text(dig(read, 1))),
-    ranges: all(set, 2).map((range) => [text(dig(range, 1)), text(dig(range, 2))]),
-    writes: all(set, 3).map((write) => [text(dig(write, 1)), text(dig(write, 3))]),
-    event: event.length > 0 ? [text(dig(event, 3)), text(dig(event, 4))] : null,
+    collection: text(dig(collection, 1)),
+    reads: all(set, 1).map((read) => hex(dig(read, 1))),
+    writes: all(set, 2).map((write) => ({
+      key: hex(dig(write, 1)),
+      value: hex(dig(write, 3)),
+      deleted: flag(write, 2),
+      purged: flag(write, 4),
+    })),
+    metadata: all(set, 3).map((write) => [hex(dig(write, 1)), ...all(write, 2).map(hex)]),
   };
 };
 
-module.exports = { open, profile, refusal, sets, text };
+// What an endorsed transaction read and writes, without the versions, and its event. The namespace of the chaincode itself
+// is called "own". Namespaces of the system say how far a policy is known, which depends on the chaincode's name.
+const sets = (transaction, chaincode) => {
+  // PreparedTransaction.envelope.payload.data → action → endorsed action → response payload → ChaincodeAction
+  const action = dig(Buffer.from(transaction.getBytes()), 2, 1, 2, 1, 2, 2, 1, 2);
+  const namespaces = {};
+  for (const set of all(dig(action, 1), 2)) {
+    const name = text(dig(set, 1));
+    if (name === '_lifecycle' || name === 'lscc') continue;
+    namespaces[name === chaincode ? 'own' : name] = {
+      ...publicSet(dig(set, 2)),
+      collections: all(set, 3).map(privateSet),
+    };
+  }
+  const event = dig(action, 2);
+  return { namespaces, event: event.length > 0 ? [text(dig(event, 3)), text(dig(event, 4))] : null };
+};
+
+// The gateways of all organisations.
+const openAll = (folder) => profile(folder).organizations.map((_organization, index) => open(folder, index));
+
+// Until all of these peers have the block: on a real network one is behind the other, and then they endorse differently.
+const reached = (peers, blockNumber) =>
+  Promise.all(
+    peers.map(async ({ network }) => {
+      const blocks = await network.getFilteredBlockEvents({ startBlock: blockNumber });
+      try {
+        for await (const block of blocks) return block;
+      } finally {
+        blocks.close();
+      }
+      throw new Error(`the stream ended before block ${blockNumber}`);
+    }),
+  );
+
+// A transaction from its proposal to the block that all peers have: its code, result, block, id, sets and event.
+const submit = async (peers, contract, name, options = {}) => {
+  const transaction = await contract.newProposal(name, options).endorse();
+  const submitted = await transaction.submit();
+  const { code, blockNumber } = await submitted.getStatus();
+  await reached(peers, blockNumber);
+  return {
+    code,
+    blockNumber,
+    transactionId: transaction.getTransactionId(),
+    result: text(transaction.getResult()),
+    sets: sets(transaction, contract.getChaincodeName()),
+  };
+};
+
+module.exports = { chaincodes, open, openAll, profile, reached, refusal, submit, text };

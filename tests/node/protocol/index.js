@@ -1,4 +1,4 @@
-// Every message of the chaincode protocol that Hyperledger's Node.js shim can send.
+// Everything that a stub of Hyperledger's Node.js shim can do, a function each. fabric/examples/protocol is the same in Rust.
 'use strict';
 
 const { Contract } = require('fabric-contract-api');
@@ -11,6 +11,24 @@ const all = async (results) => {
   }
   return found;
 };
+
+// A page of keys. Of an empty one the library tells no metadata.
+const keys = async ({ iterator, metadata }) => {
+  const found = [];
+  for (let next = await iterator.next(); !next.done; next = await iterator.next()) found.push(next.value.key);
+  return { keys: found, bookmark: metadata?.bookmark ?? '', count: metadata?.fetchedRecordsCount ?? 0 };
+};
+
+// With the attributes of composite keys in place of the keys.
+const byAttributes = (stub, found) => found.map(([key, value]) => [stub.splitCompositeKey(key).attributes, value]);
+
+const policyOf = (organizations) => {
+  const policy = new KeyEndorsementPolicy();
+  policy.addOrgs('PEER', ...JSON.parse(organizations));
+  return policy.getPolicy();
+};
+const organizationsOf = (policy) =>
+  policy && policy.length > 0 ? new KeyEndorsementPolicy(policy).listOrgs().sort() : [];
 
 class Protocol extends Contract {
   async put(ctx, key, value) {
@@ -35,10 +53,7 @@ class Protocol extends Contract {
   }
 
   async page(ctx, start, end, size, bookmark) {
-    const { iterator, metadata } = await ctx.stub.getStateByRangeWithPagination(start, end, Number(size), bookmark);
-    const keys = [];
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) keys.push(next.value.key);
-    return { keys, bookmark: metadata.bookmark, count: metadata.fetchedRecordsCount };
+    return keys(await ctx.stub.getStateByRangeWithPagination(start, end, Number(size), bookmark));
   }
 
   async query(ctx, selector) {
@@ -46,10 +61,7 @@ class Protocol extends Contract {
   }
 
   async queryPage(ctx, selector, size, bookmark) {
-    const { iterator, metadata } = await ctx.stub.getQueryResultWithPagination(selector, Number(size), bookmark);
-    const keys = [];
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) keys.push(next.value.key);
-    return { keys, bookmark: metadata.bookmark };
+    return keys(await ctx.stub.getQueryResultWithPagination(selector, Number(size), bookmark));
   }
 
   async history(ctx, key) {
@@ -60,8 +72,27 @@ class Protocol extends Contract {
     await ctx.stub.deleteState(key);
   }
 
+  async parts(ctx, objectType, attributes) {
+    return ctx.stub.splitCompositeKey(ctx.stub.createCompositeKey(objectType, JSON.parse(attributes)));
+  }
+
+  async putComposite(ctx, objectType, attributes, value) {
+    await ctx.stub.putState(ctx.stub.createCompositeKey(objectType, JSON.parse(attributes)), Buffer.from(value));
+  }
+
+  async rangeComposite(ctx, objectType, attributes) {
+    return byAttributes(ctx.stub, await all(ctx.stub.getStateByPartialCompositeKey(objectType, JSON.parse(attributes))));
+  }
+
+  async pageComposite(ctx, objectType, attributes, size, bookmark) {
+    return keys(
+      await ctx.stub.getStateByPartialCompositeKeyWithPagination(objectType, JSON.parse(attributes), Number(size), bookmark),
+    );
+  }
+
   async putPrivate(ctx, collection, key) {
-    const { value } = Object.fromEntries(ctx.stub.getTransient());
+    const value = ctx.stub.getTransient().get('value');
+    if (!value) throw new Error('send the value as transient data, under the name value');
     await ctx.stub.putPrivateData(collection, key, value);
   }
 
@@ -77,6 +108,20 @@ class Protocol extends Contract {
     return all(ctx.stub.getPrivateDataByRange(collection, '', ''));
   }
 
+  async queryPrivate(ctx, collection, selector) {
+    return all(ctx.stub.getPrivateDataQueryResult(collection, selector));
+  }
+
+  async putPrivateComposite(ctx, collection, objectType, attributes, value) {
+    const key = ctx.stub.createCompositeKey(objectType, JSON.parse(attributes));
+    await ctx.stub.putPrivateData(collection, key, Buffer.from(value));
+  }
+
+  async rangePrivateComposite(ctx, collection, objectType, attributes) {
+    const found = ctx.stub.getPrivateDataByPartialCompositeKey(collection, objectType, JSON.parse(attributes));
+    return byAttributes(ctx.stub, await all(found));
+  }
+
   async removePrivate(ctx, collection, key) {
     await ctx.stub.deletePrivateData(collection, key);
   }
@@ -86,19 +131,39 @@ class Protocol extends Contract {
   }
 
   async protect(ctx, key, organizations) {
-    const policy = new KeyEndorsementPolicy();
-    policy.addOrgs('PEER', ...JSON.parse(organizations));
-    await ctx.stub.setStateValidationParameter(key, policy.getPolicy());
+    await ctx.stub.setStateValidationParameter(key, policyOf(organizations));
   }
 
   async protectors(ctx, key) {
-    const found = await ctx.stub.getStateValidationParameter(key);
-    return found && found.length > 0 ? new KeyEndorsementPolicy(found).listOrgs().sort() : [];
+    return organizationsOf(await ctx.stub.getStateValidationParameter(key));
+  }
+
+  async protectPrivate(ctx, collection, key, organizations) {
+    await ctx.stub.setPrivateDataValidationParameter(collection, key, policyOf(organizations));
+  }
+
+  async protectorsPrivate(ctx, collection, key) {
+    return organizationsOf(await ctx.stub.getPrivateDataValidationParameter(collection, key));
   }
 
   async call(ctx, chaincode, channel, args) {
-    const response = await ctx.stub.invokeChaincode(chaincode, JSON.parse(args), channel);
-    return { status: response.status, payload: Buffer.from(response.payload).toString() };
+    const { status, message, payload } = await ctx.stub.invokeChaincode(chaincode, JSON.parse(args), channel);
+    return { status, message, payload: Buffer.from(payload).toString() };
+  }
+
+  async context(ctx, _argument) {
+    const { stub } = ctx;
+    const transient = [...stub.getTransient()].map(([name, value]) => [name, Buffer.from(value).toString()]);
+    const { fcn, params } = stub.getFunctionAndParameters();
+    return {
+      channel: stub.getChannelID(),
+      transaction: stub.getTxID(),
+      function: fcn,
+      parameters: params,
+      client: ctx.clientIdentity.getMSPID(),
+      peer: stub.getMspID(),
+      transient: Object.fromEntries(transient.sort()),
+    };
   }
 
   async fail(_ctx, message) {

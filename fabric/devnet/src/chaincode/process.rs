@@ -9,7 +9,7 @@ use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_client::ChaincodeClient;
 use thiserror::Error;
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
@@ -19,9 +19,6 @@ use super::session::{Invocation, Reaction, Session};
 
 /// Longest message in either direction, in bytes; Fabric's limit.
 pub(crate) const MAX_MESSAGE: usize = 100 * 1024 * 1024;
-
-/// Messages for the chaincode that may wait for the stream.
-const OUTBOUND: usize = 256;
 
 /// Time to connect (Fabric's default `dial_timeout`).
 const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
@@ -214,12 +211,12 @@ impl Process {
             .connect()
             .await
             .map_err(|source| LaunchError::Dial { address: address.clone(), source })?;
-        let (outbound, messages) = mpsc::channel(OUTBOUND);
+        let (outbound, messages) = mpsc::unbounded_channel();
         let mut client = ChaincodeClient::new(channel)
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
         let registered = async {
-            let stream = client.connect(ReceiverStream::new(messages)).await;
+            let stream = client.connect(UnboundedReceiverStream::new(messages)).await;
             let stream = stream.map_err(|source| LaunchError::Refused {
                 address: address.clone(),
                 source: Box::new(source),
@@ -267,7 +264,9 @@ impl Process {
 /// A stream to a chaincode process that has registered.
 pub(crate) struct Connection {
     session: StdMutex<Session>,
-    outbound: mpsc::Sender<ChaincodeMessage>,
+    /// Without a bound, so that who reads never waits for the chaincode to read: the chaincode may itself wait for this
+    /// side to read. What runs bounds it, since each transaction has one message on its way: its call, or an answer.
+    outbound: mpsc::UnboundedSender<ChaincodeMessage>,
     ended: CancellationToken,
     execute_timeout: Duration,
 }
@@ -284,7 +283,7 @@ impl Connection {
         };
         let _forget = Forget { connection: self, channel, tx_id };
         let work = async {
-            self.outbound.send(message).await.map_err(|_| ExecuteError::StreamTerminated)?;
+            self.outbound.send(message).map_err(|_| ExecuteError::StreamTerminated)?;
             finished.await.map_err(|_| ExecuteError::StreamTerminated)
         };
         tokio::select! {
@@ -322,7 +321,7 @@ impl Connection {
             match reactions {
                 Ok(reactions) => {
                     for reaction in reactions {
-                        if !self.react(reaction).await {
+                        if !self.react(reaction) {
                             return;
                         }
                     }
@@ -337,16 +336,16 @@ impl Connection {
     }
 
     /// False when the stream has ended.
-    async fn react(&self, reaction: Reaction) -> bool {
+    fn react(&self, reaction: Reaction) -> bool {
         match reaction {
-            Reaction::Answer(answer) => self.outbound.send(*answer).await.is_ok(),
+            Reaction::Answer(answer) => self.outbound.send(*answer).is_ok(),
             Reaction::Call(pending) => {
                 let (outbound, ended) = (self.outbound.clone(), self.ended.clone());
                 // Beside this stream: the other chaincode may be a process that this stream's transactions wait for.
                 tokio::spawn(async move {
                     tokio::select! {
                         // Nobody listens any more if the stream has ended meanwhile.
-                        answer = pending.run() => drop(outbound.send(answer).await),
+                        answer = pending.run() => drop(outbound.send(answer)),
                         () = ended.cancelled() => {}
                     }
                 });

@@ -11,6 +11,7 @@ use crate::core::policy::{Policy, PolicyError};
 /// A private collection of a chaincode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Collection {
     /// Its name.
     pub name: String,
@@ -51,6 +52,7 @@ pub(crate) struct FabricEndorsement {
 
 /// Why a file of collections cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CollectionsError {
     /// The file cannot be read.
     #[error("cannot read {path}")]
@@ -92,11 +94,27 @@ pub fn read_collections(path: &Path) -> Result<Vec<Collection>, CollectionsError
 }
 
 impl Collection {
+    /// A collection with these members, whose values stay.
+    #[must_use]
+    pub fn new(name: impl Into<String>, members: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            members: members.into(),
+            member_only_read: false,
+            member_only_write: false,
+            blocks_to_live: 0,
+            endorsement: None,
+            required_peer_count: None,
+            maximum_peer_count: None,
+            fabric_endorsement: None,
+        }
+    }
+
     /// The collection with its policies read.
     ///
     /// # Errors
     /// When a policy does not read.
-    pub fn read(&self, msp_ids: &[String]) -> Result<definition::Collection, PolicyError> {
+    pub(crate) fn read(&self, msp_ids: &[String]) -> Result<definition::Collection, PolicyError> {
         let endorsement = self.endorsement.as_deref().map(|text| Policy::read(text, msp_ids)).transpose()?;
         Ok(definition::Collection {
             members: Policy::read(&self.members, msp_ids)?,

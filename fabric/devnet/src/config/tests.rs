@@ -97,3 +97,21 @@ fn unknown_keys_are_refused() {
     std::fs::write(&path, "channel = 'c'\ncolour = 'red'\n[[organizations]]\n").unwrap();
     assert!(matches!(Config::read(&path), Err(ConfigError::Parse { .. })));
 }
+
+#[test]
+fn organisations_beyond_the_limit_are_named() {
+    let mut config = sketch().config().unwrap();
+    let template = config.organizations[0].clone();
+    for number in 0..11 {
+        let mut another = template.clone();
+        another.name = format!("Extra{number}");
+        another.msp_id = format!("Extra{number}MSP");
+        another.domain = format!("extra{number}.lockstep.test");
+        another.gateway = "127.0.0.1:0".into();
+        config.organizations.push(another);
+    }
+    let refusal = config.check().unwrap_err();
+    assert_eq!(refusal.to_string(), "a network has at most 12 organisations; leave out Extra9, Extra10");
+    config.organizations.truncate(12);
+    config.check().unwrap();
+}

@@ -16,7 +16,7 @@ const METADATA_SLOTS: usize = 5;
 
 /// Builds block `number` with a validation code for each of its transactions.
 #[must_use]
-pub fn assemble(
+pub(crate) fn assemble(
     number: u64,
     previous_hash: Vec<u8>,
     data: Vec<Vec<u8>>,
@@ -35,7 +35,7 @@ pub fn assemble(
 /// Block 0 of a channel: one configuration envelope that names the channel. Real Fabric keeps the channel's
 /// configuration there; devnet has its own in a file.
 #[must_use]
-pub fn genesis(channel: &str) -> Block {
+pub(crate) fn genesis(channel: &str) -> Block {
     let channel_header = ChannelHeader {
         r#type: HeaderType::Config.into(),
         channel_id: channel.to_owned(),
@@ -52,7 +52,7 @@ pub fn genesis(channel: &str) -> Block {
 
 /// Hash of a block header: SHA-256 of its DER sequence (number, previous hash, data hash), as in Fabric.
 #[must_use]
-pub fn header_hash(header: &BlockHeader) -> Vec<u8> {
+pub(crate) fn header_hash(header: &BlockHeader) -> Vec<u8> {
     let mut number = vec![0];
     number.extend(header.number.to_be_bytes());
     let significant = number.iter().position(|byte| *byte != 0).unwrap_or(number.len() - 1);
@@ -68,7 +68,7 @@ pub fn header_hash(header: &BlockHeader) -> Vec<u8> {
 
 /// The validation codes in a block's metadata.
 #[must_use]
-pub fn codes(block: &Block) -> &[u8] {
+pub(crate) fn codes(block: &Block) -> &[u8] {
     block
         .metadata
         .as_ref()
@@ -78,7 +78,7 @@ pub fn codes(block: &Block) -> &[u8] {
 
 /// The event of an encoded transaction, if it has one.
 #[must_use]
-pub fn event_of(envelope: &[u8]) -> Option<ChaincodeEvent> {
+pub(crate) fn event_of(envelope: &[u8]) -> Option<ChaincodeEvent> {
     let envelope = Envelope::decode(envelope).ok()?;
     let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
     let transaction = Transaction::decode(payload.data.as_slice()).ok()?;
@@ -91,7 +91,7 @@ pub fn event_of(envelope: &[u8]) -> Option<ChaincodeEvent> {
 
 /// The transaction id in an encoded envelope.
 #[must_use]
-pub fn transaction_id(envelope: &[u8]) -> Option<String> {
+pub(crate) fn transaction_id(envelope: &[u8]) -> Option<String> {
     let envelope = Envelope::decode(envelope).ok()?;
     let payload = Payload::decode(envelope.payload.as_slice()).ok()?;
     Some(ChannelHeader::decode(payload.header?.channel_header.as_slice()).ok()?.tx_id)
@@ -99,13 +99,13 @@ pub fn transaction_id(envelope: &[u8]) -> Option<String> {
 
 /// A validation code as the byte in a block's metadata.
 #[must_use]
-pub fn code_byte(code: TxValidationCode) -> u8 {
+pub(crate) fn code_byte(code: TxValidationCode) -> u8 {
     u8::try_from(i32::from(code)).unwrap_or(u8::MAX)
 }
 
 /// The validation code of a byte; unknown ones read as `INVALID_OTHER_REASON`.
 #[must_use]
-pub fn code_from_byte(byte: u8) -> TxValidationCode {
+pub(crate) fn code_from_byte(byte: u8) -> TxValidationCode {
     TxValidationCode::try_from(i32::from(byte)).unwrap_or(TxValidationCode::InvalidOtherReason)
 }
 

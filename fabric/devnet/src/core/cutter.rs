@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Longest time from the first waiting envelope to the block (Fabric's `BatchTimeout`).
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Most envelopes in a block (`MaxMessageCount`).
-    pub count: usize,
+    pub(crate) count: usize,
     /// Bytes that a block should not exceed, unless one envelope alone does (`PreferredMaxBytes`).
-    pub bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// Envelopes that wait for their block.
 #[derive(Debug)]
-pub struct Cutter {
+pub(crate) struct Cutter {
     limits: Limits,
     waiting: Vec<Vec<u8>>,
     bytes: usize,
@@ -25,13 +25,13 @@ pub struct Cutter {
 impl Cutter {
     /// An empty cutter.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, waiting: Vec::new(), bytes: 0, deadline: None }
     }
 
     /// Adds an encoded envelope that arrived at `now`; gives the blocks that it completes, at most two.
     #[must_use]
-    pub fn add(&mut self, envelope: Vec<u8>, now: Instant) -> Vec<Vec<Vec<u8>>> {
+    pub(crate) fn add(&mut self, envelope: Vec<u8>, now: Instant) -> Vec<Vec<Vec<u8>>> {
         let mut cut = Vec::new();
         let size = envelope.len();
         if self.bytes.saturating_add(size) > self.limits.bytes && !self.waiting.is_empty() {
@@ -39,7 +39,8 @@ impl Cutter {
         }
         self.bytes = self.bytes.saturating_add(size);
         self.waiting.push(envelope);
-        self.deadline.get_or_insert(now + self.limits.time);
+        // A time beyond what a clock can show never comes.
+        self.deadline = self.deadline.or_else(|| now.checked_add(self.limits.time));
         if self.waiting.len() >= self.limits.count || self.bytes > self.limits.bytes {
             cut.push(self.take());
         }
@@ -48,19 +49,19 @@ impl Cutter {
 
     /// When the waiting envelopes must be cut; `None` while none waits.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
     /// The block that is due at `now`, if one is.
     #[must_use]
-    pub fn due(&mut self, now: Instant) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn due(&mut self, now: Instant) -> Option<Vec<Vec<u8>>> {
         self.deadline.is_some_and(|deadline| deadline <= now).then(|| self.take())
     }
 
     /// What still waits, whenever it is due.
     #[must_use]
-    pub fn flush(&mut self) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn flush(&mut self) -> Option<Vec<Vec<u8>>> {
         (!self.waiting.is_empty()).then(|| self.take())
     }
 

@@ -10,34 +10,34 @@ const IMPLICIT: &str = "_implicit_org_";
 
 /// A chaincode as the channel's members have agreed on it.
 #[derive(Debug, Clone)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// Its version, part of every endorsement.
-    pub version: String,
+    pub(crate) version: String,
     /// How often it has been defined; 1 for a definition of the configuration file.
-    pub sequence: i64,
+    pub(crate) sequence: i64,
     /// Who must endorse.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// True if its first transaction must be an initialisation.
-    pub init_required: bool,
+    pub(crate) init_required: bool,
     /// Its private collections by name.
-    pub collections: BTreeMap<String, Collection>,
+    pub(crate) collections: BTreeMap<String, Collection>,
     /// What the organisations have agreed on, encoded; `None` for a definition of the configuration file.
-    pub terms: Option<Vec<u8>>,
+    pub(crate) terms: Option<Vec<u8>>,
 }
 
 /// A private collection of a chaincode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Collection {
+pub(crate) struct Collection {
     /// Who its members are.
-    pub members: Policy,
+    pub(crate) members: Policy,
     /// True if only clients of member organisations may have a chaincode read it.
-    pub member_only_read: bool,
+    pub(crate) member_only_read: bool,
     /// True if only clients of member organisations may have a chaincode write it.
-    pub member_only_write: bool,
+    pub(crate) member_only_write: bool,
     /// Number of blocks after which a value disappears; 0 is never.
-    pub blocks_to_live: u64,
+    pub(crate) blocks_to_live: u64,
     /// Who must endorse writes; the chaincode's policy, if absent.
-    pub endorsement: Option<Policy>,
+    pub(crate) endorsement: Option<Policy>,
 }
 
 impl Collection {
@@ -55,7 +55,7 @@ impl Collection {
 
     /// True when the organisation's peers hold the private data.
     #[must_use]
-    pub fn has_member(&self, msp_id: &str) -> bool {
+    pub(crate) fn has_member(&self, msp_id: &str) -> bool {
         let mut members = BTreeSet::new();
         self.members.organisations(&mut members);
         members.contains(msp_id)
@@ -64,7 +64,7 @@ impl Collection {
 
 /// All chaincodes of a channel.
 #[derive(Debug, Clone, Default)]
-pub struct Definitions {
+pub(crate) struct Definitions {
     by_name: BTreeMap<String, Arc<Definition>>,
     organisations: BTreeSet<String>,
 }
@@ -72,35 +72,35 @@ pub struct Definitions {
 impl Definitions {
     /// No chaincodes yet, on a channel of these organisations.
     #[must_use]
-    pub fn new(organisations: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(organisations: impl IntoIterator<Item = String>) -> Self {
         Self { by_name: BTreeMap::new(), organisations: organisations.into_iter().collect() }
     }
 
     /// Adds a chaincode, or replaces its definition.
-    pub fn define(&mut self, name: String, definition: Definition) {
+    pub(crate) fn define(&mut self, name: String, definition: Definition) {
         self.by_name.insert(name, Arc::new(definition));
     }
 
     /// MSP ids of the channel's organisations, in ascending order.
     #[must_use]
-    pub fn organisations(&self) -> Vec<String> {
+    pub(crate) fn organisations(&self) -> Vec<String> {
         self.organisations.iter().cloned().collect()
     }
 
     /// A chaincode's definition.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Arc<Definition>> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Definition>> {
         self.by_name.get(name)
     }
 
     /// The names of all chaincodes with their definitions, in ascending order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Definition>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Definition>)> {
         self.by_name.iter().map(|(name, definition)| (name.as_str(), definition))
     }
 
     /// A collection of a chaincode, one of its own or one that every organisation has.
     #[must_use]
-    pub fn collection(&self, chaincode: &str, collection: &str) -> Option<Collection> {
+    pub(crate) fn collection(&self, chaincode: &str, collection: &str) -> Option<Collection> {
         let definition = self.by_name.get(chaincode)?;
         if let Some(found) = definition.collections.get(collection) {
             return Some(found.clone());

@@ -13,14 +13,14 @@ use super::rwset::ReadWriteSet;
 use super::snapshot::{Snapshot, SnapshotError, VALIDATION_PARAMETER};
 
 /// Chaincode and collection that a simulation has read in plain text; hashes do not count.
-pub type PrivateReads = BTreeSet<(String, String)>;
+pub(crate) type PrivateReads = BTreeSet<(String, String)>;
 
 /// What Fabric's endorser says about a simulation: the chaincodes that it touched, their collections, and the policies
 /// of the keys that it writes.
 ///
 /// # Errors
 /// When the snapshot cannot be read.
-pub fn interest(
+pub(crate) fn interest(
     set: &ReadWriteSet,
     private_reads: &PrivateReads,
     snapshot: &dyn Snapshot,
@@ -76,17 +76,17 @@ pub fn interest(
 
 /// What discovery makes of an interest: policies that all must be satisfied, and who may endorse.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requirement {
+pub(crate) struct Requirement {
     /// The policies.
-    pub policies: Vec<Policy>,
+    pub(crate) policies: Vec<Policy>,
     /// The organisations whose peers can simulate it, because they have the private data.
-    pub organisations: Vec<String>,
+    pub(crate) organisations: Vec<String>,
 }
 
 /// Works out who must and who can endorse. `None` if a chaincode or a collection is not defined, or a key's policy
 /// cannot be read.
 #[must_use]
-pub fn require(
+pub(crate) fn require(
     interest: &ChaincodeInterest,
     definitions: &Definitions,
     mut organisations: Vec<String>,

@@ -11,7 +11,7 @@ use super::updates::{Change, Updates};
 
 /// The committed ledger, in ordered maps.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryLedger {
+pub(crate) struct MemoryLedger {
     state: BTreeMap<String, BTreeMap<String, Versioned>>,
     history: BTreeMap<(String, String), Vec<Modification>>,
     outcomes: BTreeMap<String, Outcome>,
@@ -19,18 +19,18 @@ pub struct MemoryLedger {
 
 /// Id, time and verdict of a committed transaction.
 #[derive(Debug, Clone, Copy)]
-pub struct Committed<'a> {
+pub(crate) struct Committed<'a> {
     /// Its id.
-    pub tx_id: &'a str,
+    pub(crate) tx_id: &'a str,
     /// Time that its creator claims.
-    pub timestamp: Option<Timestamp>,
+    pub(crate) timestamp: Option<Timestamp>,
     /// Its validation code.
-    pub code: TxValidationCode,
+    pub(crate) code: TxValidationCode,
 }
 
 impl MemoryLedger {
     /// Commits a block: its transactions in order, and the writes of the valid ones.
-    pub fn commit(&mut self, block: u64, transactions: &[Committed<'_>], updates: &Updates) {
+    pub(crate) fn commit(&mut self, block: u64, transactions: &[Committed<'_>], updates: &Updates) {
         for transaction in transactions {
             let outcome = Outcome { block, code: transaction.code };
             self.outcomes.entry(transaction.tx_id.to_owned()).or_insert(outcome);

@@ -4,21 +4,22 @@
 //! Nothing in here reads a clock or a disk. Time is an argument, and what is committed is seen through the trait
 //! [`Snapshot`](snapshot::Snapshot). The module [`memory`] keeps a ledger in memory behind that trait.
 
-pub mod block;
-pub mod cutter;
-pub mod definition;
-pub mod endorsement;
-pub mod interest;
-pub mod memory;
-pub mod policy;
-pub mod policy_envelope;
-pub mod private;
-pub mod query;
-pub mod rich_query;
-pub mod rwset;
-pub mod simulator;
-pub mod snapshot;
+pub(crate) mod block;
+pub(crate) mod cutter;
+pub(crate) mod definition;
+pub(crate) mod endorsement;
+pub(crate) mod interest;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod memory;
+pub(crate) mod policy;
+pub(crate) mod policy_envelope;
+pub(crate) mod private;
+pub(crate) mod query;
+pub(crate) mod rich_query;
+pub(crate) mod rwset;
+pub(crate) mod simulator;
+pub(crate) mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod updates;
-pub mod validation;
+pub(crate) mod updates;
+pub(crate) mod validation;

@@ -11,11 +11,11 @@ use thiserror::Error;
 const MAX_DEPTH: usize = 8;
 
 /// Most organisations whose combinations are enumerated for an endorsement plan.
-const MAX_ORGANISATIONS: usize = 12;
+pub(crate) const MAX_ORGANISATIONS: usize = 12;
 
 /// The role that a certificate's organisational unit gives its holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
+pub(crate) enum Role {
     /// Anybody of the organisation.
     Member,
     /// Administrator.
@@ -31,7 +31,7 @@ pub enum Role {
 impl Role {
     /// True when a holder of `self` may act as `wanted`.
     #[must_use]
-    pub fn satisfies(self, wanted: Self) -> bool {
+    pub(crate) fn satisfies(self, wanted: Self) -> bool {
         wanted == Self::Member || self == wanted
     }
 }
@@ -50,16 +50,16 @@ impl fmt::Display for Role {
 
 /// A role in an organisation, written `'BankMSP.peer'`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Principal {
+pub(crate) struct Principal {
     /// The organisation's MSP id.
-    pub msp_id: String,
+    pub(crate) msp_id: String,
     /// The role.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// A signature policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// A signature of somebody in this role.
     SignedBy(Principal),
     /// So many of the inner policies, each with signatures of its own.
@@ -68,6 +68,7 @@ pub enum Policy {
 
 /// What is wrong with a policy expression.
 #[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PolicyError {
     /// Something else was expected at this byte.
     #[error("expected {expected} at byte {at} of the policy")]
@@ -91,7 +92,7 @@ pub enum PolicyError {
 impl Policy {
     /// True when the signers satisfy the policy, each counted once.
     #[must_use]
-    pub fn is_satisfied_by(&self, signers: &[Principal]) -> bool {
+    pub(crate) fn is_satisfied_by(&self, signers: &[Principal]) -> bool {
         self.take(signers, &mut vec![false; signers.len()])
     }
 
@@ -100,7 +101,7 @@ impl Policy {
     ///
     /// # Errors
     /// When it is neither.
-    pub fn read(text: &str, organisations: &[String]) -> Result<Self, PolicyError> {
+    pub(crate) fn read(text: &str, organisations: &[String]) -> Result<Self, PolicyError> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let [rule, "Endorsement"] = words.as_slice() else { return text.parse() };
         let count = match *rule {
@@ -114,7 +115,7 @@ impl Policy {
     }
 
     /// Adds the MSP ids of all organisations that the policy names.
-    pub fn organisations(&self, found: &mut BTreeSet<String>) {
+    pub(crate) fn organisations(&self, found: &mut BTreeSet<String>) {
         match self {
             Self::SignedBy(principal) => {
                 found.insert(principal.msp_id.clone());
@@ -126,7 +127,8 @@ impl Policy {
     /// The smallest sets of organisations, by MSP id and in the order given, whose peers together satisfy all of the
     /// policies.
     #[must_use]
-    pub fn layouts(policies: &[Self], organisations: &[String]) -> Vec<Vec<String>> {
+    pub(crate) fn layouts(policies: &[Self], organisations: &[String]) -> Vec<Vec<String>> {
+        // A configuration has no more; this bounds what is tried.
         let organisations = organisations.get(..MAX_ORGANISATIONS).unwrap_or(organisations);
         let mut sets: Vec<u32> = (1..1u32 << organisations.len()).collect();
         sets.sort_by_key(|set| set.count_ones());

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 16;
 
 /// Why a policy of the wire cannot be used.
 #[derive(Debug, Error)]
-pub enum EnvelopeError {
+pub(crate) enum EnvelopeError {
     /// Not the message that it should be.
     #[error("not a signature policy")]
     Malformed(#[from] prost::DecodeError),
@@ -37,7 +37,7 @@ pub enum EnvelopeError {
 ///
 /// # Errors
 /// When it is malformed or names something else than roles.
-pub fn decode(bytes: &[u8]) -> Result<Policy, EnvelopeError> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Policy, EnvelopeError> {
     from_envelope(&SignaturePolicyEnvelope::decode(bytes)?)
 }
 
@@ -45,7 +45,7 @@ pub fn decode(bytes: &[u8]) -> Result<Policy, EnvelopeError> {
 ///
 /// # Errors
 /// When it is malformed or names something else than roles.
-pub fn from_envelope(envelope: &SignaturePolicyEnvelope) -> Result<Policy, EnvelopeError> {
+pub(crate) fn from_envelope(envelope: &SignaturePolicyEnvelope) -> Result<Policy, EnvelopeError> {
     rule(envelope.rule.as_ref().ok_or(EnvelopeError::Empty)?, &envelope.identities, 0)
 }
 
@@ -83,7 +83,7 @@ fn principal(principal: &MspPrincipal) -> Result<Principal, EnvelopeError> {
 
 /// Writes an envelope; each principal is listed once, in the order of its first use.
 #[must_use]
-pub fn to_envelope(policy: &Policy) -> SignaturePolicyEnvelope {
+pub(crate) fn to_envelope(policy: &Policy) -> SignaturePolicyEnvelope {
     let mut principals = Vec::new();
     let rule = write(policy, &mut principals);
     let identities = principals

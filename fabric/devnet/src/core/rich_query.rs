@@ -14,7 +14,7 @@ const CHUNK: usize = 256;
 ///
 /// # Errors
 /// When the bookmark is none, or the snapshot cannot be read.
-pub fn run(
+pub(crate) fn run(
     query: &RichQuery,
     snapshot: &dyn Snapshot,
     namespace: &str,

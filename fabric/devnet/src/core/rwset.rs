@@ -19,36 +19,36 @@ use super::snapshot::{Metadata, Version};
 
 /// The reads and writes of one transaction, by namespace in ascending order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ReadWriteSet {
+pub(crate) struct ReadWriteSet {
     /// One entry per chaincode that was read or written.
-    pub namespaces: Vec<NamespaceSet>,
+    pub(crate) namespaces: Vec<NamespaceSet>,
 }
 
 /// The reads and writes of one chaincode.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NamespaceSet {
+pub(crate) struct NamespaceSet {
     /// Name of the chaincode.
-    pub name: String,
+    pub(crate) name: String,
     /// Its reads, range queries and writes.
-    pub set: KvrwSet,
+    pub(crate) set: KvrwSet,
     /// What it read and wrote in private collections, as hashes.
-    pub collections: Vec<CollectionSet>,
+    pub(crate) collections: Vec<CollectionSet>,
 }
 
 /// The reads and writes of one private collection, as hashes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CollectionSet {
+pub(crate) struct CollectionSet {
     /// Name of the collection.
-    pub name: String,
+    pub(crate) name: String,
     /// Its reads and writes.
-    pub set: HashedRwSet,
+    pub(crate) set: HashedRwSet,
     /// SHA-256 of the private writes; empty if there are none.
-    pub private_hash: Vec<u8>,
+    pub(crate) private_hash: Vec<u8>,
 }
 
 /// Bytes that are no read and write set.
 #[derive(Debug, Error)]
-pub enum RwsetError {
+pub(crate) enum RwsetError {
     /// Not the message that it should be.
     #[error("not a read and write set")]
     Malformed(#[from] prost::DecodeError),
@@ -56,11 +56,11 @@ pub enum RwsetError {
 
 /// What a transaction does to one key: public ones under their own names, private ones under their hashes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// The new value, `Some(None)` for a deletion; `None` if only metadata are written.
-    pub value: Option<Option<Vec<u8>>>,
+    pub(crate) value: Option<Option<Vec<u8>>>,
     /// The new metadata, if they are written.
-    pub metadata: Option<Metadata>,
+    pub(crate) metadata: Option<Metadata>,
 }
 
 impl ReadWriteSet {
@@ -68,7 +68,7 @@ impl ReadWriteSet {
     ///
     /// # Errors
     /// When the bytes are malformed.
-    pub fn decode(bytes: &[u8]) -> Result<Self, RwsetError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, RwsetError> {
         let outer = TxReadWriteSet::decode(bytes)?;
         let mut namespaces = Vec::with_capacity(outer.ns_rwset.len());
         for inner in outer.ns_rwset {
@@ -88,13 +88,13 @@ impl ReadWriteSet {
 
     /// Encodes it as the field `results` of a chaincode action; equal sets give equal bytes.
     #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let ns_rwset = self.namespaces.iter().map(NamespaceSet::to_wire).collect();
         TxReadWriteSet { data_model: DataModel::Kv.into(), ns_rwset }.encode_to_vec()
     }
 
     /// Names of the chaincodes whose state it changes.
-    pub fn written_namespaces(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn written_namespaces(&self) -> impl Iterator<Item = &str> {
         self.namespaces.iter().filter(|namespace| namespace.writes()).map(|namespace| namespace.name.as_str())
     }
 }
@@ -123,7 +123,7 @@ impl NamespaceSet {
 
     /// What it does to each key, by namespace and key of the state.
     #[must_use]
-    pub fn operations(&self) -> BTreeMap<(String, String), Operation> {
+    pub(crate) fn operations(&self) -> BTreeMap<(String, String), Operation> {
         let mut operations: BTreeMap<(String, String), Operation> = BTreeMap::new();
         for write in &self.set.writes {
             let deleted = write.is_delete || write.value.is_empty();
@@ -152,7 +152,7 @@ impl NamespaceSet {
 
 /// Collects the reads and writes of a simulation.
 #[derive(Debug, Default)]
-pub struct RwsetBuilder {
+pub(crate) struct RwsetBuilder {
     namespaces: BTreeMap<String, Collected>,
 }
 
@@ -181,39 +181,45 @@ struct PrivateWrite {
 
 impl RwsetBuilder {
     /// Notes that a key was read in this version; `None` when there was no such key.
-    pub fn read(&mut self, namespace: &str, key: &str, version: Option<Version>) {
+    pub(crate) fn read(&mut self, namespace: &str, key: &str, version: Option<Version>) {
         self.namespace(namespace).reads.insert(key.to_owned(), version);
     }
 
     /// Notes a write; an empty value is a deletion, as in Fabric. The last write of a key counts.
-    pub fn write(&mut self, namespace: &str, key: &str, value: Vec<u8>) {
+    pub(crate) fn write(&mut self, namespace: &str, key: &str, value: Vec<u8>) {
         self.namespace(namespace).writes.insert(key.to_owned(), value);
     }
 
     /// Notes new metadata of a key, in place of all that it has.
-    pub fn write_metadata(&mut self, namespace: &str, key: &str, metadata: Metadata) {
+    pub(crate) fn write_metadata(&mut self, namespace: &str, key: &str, metadata: Metadata) {
         self.namespace(namespace).metadata.insert(key.to_owned(), metadata);
     }
 
     /// Notes that a private key or its hash was read.
-    pub fn read_private(&mut self, namespace: &str, collection: &str, key: &str, version: Option<Version>) {
+    pub(crate) fn read_private(
+        &mut self,
+        namespace: &str,
+        collection: &str,
+        key: &str,
+        version: Option<Version>,
+    ) {
         self.collection(namespace, collection).reads.insert(key.to_owned(), version);
     }
 
     /// Notes a private write; an empty value is a deletion.
-    pub fn write_private(&mut self, namespace: &str, collection: &str, key: &str, value: Vec<u8>) {
+    pub(crate) fn write_private(&mut self, namespace: &str, collection: &str, key: &str, value: Vec<u8>) {
         let write = PrivateWrite { value, purge: false };
         self.collection(namespace, collection).writes.insert(key.to_owned(), write);
     }
 
     /// Notes that a private key is deleted with all that is left of it.
-    pub fn purge_private(&mut self, namespace: &str, collection: &str, key: &str) {
+    pub(crate) fn purge_private(&mut self, namespace: &str, collection: &str, key: &str) {
         let write = PrivateWrite { value: Vec::new(), purge: true };
         self.collection(namespace, collection).writes.insert(key.to_owned(), write);
     }
 
     /// Notes new metadata of a private key.
-    pub fn write_private_metadata(
+    pub(crate) fn write_private_metadata(
         &mut self,
         namespace: &str,
         collection: &str,
@@ -224,7 +230,7 @@ impl RwsetBuilder {
     }
 
     /// Notes a range query, unless the same range has been noted before.
-    pub fn range(&mut self, namespace: &str, query: RangeQueryInfo) {
+    pub(crate) fn range(&mut self, namespace: &str, query: RangeQueryInfo) {
         let ranges = &mut self.namespace(namespace).ranges;
         let same = |known: &RangeQueryInfo| {
             known.start_key == query.start_key
@@ -238,7 +244,7 @@ impl RwsetBuilder {
 
     /// The finished set, and the private writes in plain text if there are any.
     #[must_use]
-    pub fn build(self) -> (ReadWriteSet, Option<TxPvtReadWriteSet>) {
+    pub(crate) fn build(self) -> (ReadWriteSet, Option<TxPvtReadWriteSet>) {
         let mut namespaces = Vec::new();
         let mut private = Vec::new();
         for (name, collected) in self.namespaces {

@@ -19,8 +19,8 @@ use super::snapshot::{Metadata, Snapshot};
 mod error;
 mod setting;
 
-pub use error::SimulationError;
-pub use setting::{Batch, Context, Page, Place, Setting, Simulation};
+pub(crate) use error::SimulationError;
+pub(crate) use setting::{Batch, Context, Page, Place, Setting, Simulation};
 
 /// Results that go to the chaincode in one message, as in Fabric.
 const BATCH: usize = 100;
@@ -29,7 +29,7 @@ const BATCH: usize = 100;
 const TOTAL_QUERY_LIMIT: usize = 100_000;
 
 /// A running simulation.
-pub struct Simulator {
+pub(crate) struct Simulator {
     pub(super) snapshot: Arc<dyn Snapshot>,
     setting: Setting,
     set: RwsetBuilder,
@@ -57,7 +57,7 @@ struct OpenQuery {
 impl Simulator {
     /// Starts the simulation of a transaction.
     #[must_use]
-    pub fn new(snapshot: Arc<dyn Snapshot>, setting: Setting) -> Self {
+    pub(crate) fn new(snapshot: Arc<dyn Snapshot>, setting: Setting) -> Self {
         Self {
             snapshot,
             setting,
@@ -74,7 +74,7 @@ impl Simulator {
 
     /// For whom and by whom it is simulated.
     #[must_use]
-    pub fn setting(&self) -> &Setting {
+    pub(crate) fn setting(&self) -> &Setting {
         &self.setting
     }
 
@@ -82,7 +82,11 @@ impl Simulator {
     ///
     /// # Errors
     /// When the collection may not be read, its value is not here, or the store fails.
-    pub fn get(&mut self, context: &Context, place: Place<'_>) -> Result<Option<Vec<u8>>, SimulationError> {
+    pub(crate) fn get(
+        &mut self,
+        context: &Context,
+        place: Place<'_>,
+    ) -> Result<Option<Vec<u8>>, SimulationError> {
         let Place { collection, key } = place;
         let chaincode = &context.namespace;
         if collection.is_empty() {
@@ -110,7 +114,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When there is no such collection, or the store fails.
-    pub fn private_hash(
+    pub(crate) fn private_hash(
         &mut self,
         context: &Context,
         place: Place<'_>,
@@ -123,7 +127,11 @@ impl Simulator {
     ///
     /// # Errors
     /// When the collection may not be read, or the store fails.
-    pub fn metadata(&mut self, context: &Context, place: Place<'_>) -> Result<Metadata, SimulationError> {
+    pub(crate) fn metadata(
+        &mut self,
+        context: &Context,
+        place: Place<'_>,
+    ) -> Result<Metadata, SimulationError> {
         let chaincode = &context.namespace;
         if place.collection.is_empty() {
             let found = self.snapshot.get(chaincode, place.key)?;
@@ -150,7 +158,7 @@ impl Simulator {
     ///
     /// # Errors
     /// After a query that forbids writes, or when the collection may not be written.
-    pub fn put(
+    pub(crate) fn put(
         &mut self,
         context: &Context,
         place: Place<'_>,
@@ -169,7 +177,7 @@ impl Simulator {
     ///
     /// # Errors
     /// As of [`put`](Self::put).
-    pub fn put_metadata(
+    pub(crate) fn put_metadata(
         &mut self,
         context: &Context,
         place: Place<'_>,
@@ -188,7 +196,7 @@ impl Simulator {
     ///
     /// # Errors
     /// As of [`put`](Self::put), and when no collection is named.
-    pub fn purge(&mut self, context: &Context, place: Place<'_>) -> Result<(), SimulationError> {
+    pub(crate) fn purge(&mut self, context: &Context, place: Place<'_>) -> Result<(), SimulationError> {
         if place.collection.is_empty() {
             return Err(SimulationError::NotPrivate);
         }
@@ -201,7 +209,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When the query may not follow what the transaction has done, or the store fails.
-    pub fn range(
+    pub(crate) fn range(
         &mut self,
         context: &Context,
         collection: &str,
@@ -238,7 +246,7 @@ impl Simulator {
     /// # Errors
     /// When the query is malformed or uses what is not supported, may not follow what the transaction has done, or
     /// the store fails.
-    pub fn query(
+    pub(crate) fn query(
         &mut self,
         context: &Context,
         collection: &str,
@@ -278,7 +286,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn history(&mut self, context: &Context, key: &str) -> Result<Batch, SimulationError> {
+    pub(crate) fn history(&mut self, context: &Context, key: &str) -> Result<Batch, SimulationError> {
         self.open(Query::History(HistoryQuery::new(&context.namespace, key)))
     }
 
@@ -286,14 +294,14 @@ impl Simulator {
     ///
     /// # Errors
     /// When there is no such query, or the store fails.
-    pub fn next(&mut self, id: &str) -> Result<Batch, SimulationError> {
+    pub(crate) fn next(&mut self, id: &str) -> Result<Batch, SimulationError> {
         let id = id.parse().map_err(|_| SimulationError::QueryNotFound)?;
         let open = self.queries.remove(&id).ok_or(SimulationError::QueryNotFound)?;
         self.advance(id, open)
     }
 
     /// Closes a query; unknown ids are ignored, as in Fabric.
-    pub fn close(&mut self, id: &str) {
+    pub(crate) fn close(&mut self, id: &str) {
         if let Some((id, open)) =
             id.parse().ok().and_then(|id| self.queries.remove(&id).map(|open| (id, open)))
         {
@@ -303,7 +311,7 @@ impl Simulator {
 
     /// Ends the simulation: what it read and what it wants to write.
     #[must_use]
-    pub fn finish(&mut self) -> Simulation {
+    pub(crate) fn finish(&mut self) -> Simulation {
         for (id, open) in std::mem::take(&mut self.queries) {
             self.finish_query(id, open.query);
         }

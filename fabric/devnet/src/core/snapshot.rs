@@ -10,50 +10,50 @@ use thiserror::Error;
 
 /// Position of the transaction that wrote a value last: block number, then index in the block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
+pub(crate) struct Version {
     /// Number of the block.
-    pub block: u64,
+    pub(crate) block: u64,
     /// Index of the transaction in the block, from 0.
-    pub transaction: u64,
+    pub(crate) transaction: u64,
 }
 
 /// Named values beside a key's value.
-pub type Metadata = BTreeMap<String, Vec<u8>>;
+pub(crate) type Metadata = BTreeMap<String, Vec<u8>>;
 
 /// Name of the metadata that holds a key's own endorsement policy.
-pub const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
+pub(crate) const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";
 
 /// A committed value and the transaction that wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Versioned {
+pub(crate) struct Versioned {
     /// The value; never empty, because Fabric takes an empty value for a deletion.
-    pub value: Vec<u8>,
+    pub(crate) value: Vec<u8>,
     /// Who wrote it.
-    pub version: Version,
+    pub(crate) version: Version,
     /// What stands beside it; its key-level endorsement policy, for instance.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
 }
 
 /// One past change of a key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Modification {
+pub(crate) struct Modification {
     /// Where the change was committed.
-    pub version: Version,
+    pub(crate) version: Version,
     /// Id of the transaction.
-    pub tx_id: String,
+    pub(crate) tx_id: String,
     /// Time that the transaction's creator claims.
-    pub timestamp: Option<Timestamp>,
+    pub(crate) timestamp: Option<Timestamp>,
     /// The new value; `None` for a deletion.
-    pub value: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
 }
 
 /// How a transaction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Number of the block that holds it.
-    pub block: u64,
+    pub(crate) block: u64,
     /// Its validation code.
-    pub code: TxValidationCode,
+    pub(crate) code: TxValidationCode,
 }
 
 /// The committed ledger cannot be read.
@@ -63,13 +63,13 @@ pub struct SnapshotError(#[source] Box<dyn Error + Send + Sync>);
 
 impl SnapshotError {
     /// Wraps the store's own error.
-    pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
 }
 
 /// The ledger as of one block, unchanging.
-pub trait Snapshot: Send + Sync {
+pub(crate) trait Snapshot: Send + Sync {
     /// The value of a key.
     ///
     /// # Errors

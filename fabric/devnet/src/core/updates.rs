@@ -11,18 +11,18 @@ const CHUNK: usize = 256;
 
 /// One pending write: the new value, `None` for a deletion, its metadata and its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Update {
+pub(crate) struct Update {
     /// The new value.
-    pub value: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
     /// What stands beside it.
-    pub metadata: Metadata,
+    pub(crate) metadata: Metadata,
     /// Who writes it.
-    pub version: Version,
+    pub(crate) version: Version,
 }
 
 /// Pending writes by namespace and key; a later write of a key replaces an earlier one.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Updates {
+pub(crate) struct Updates {
     namespaces: BTreeMap<String, BTreeMap<String, Update>>,
     changes: Vec<Change>,
     private: Vec<PrivateSet>,
@@ -32,52 +32,52 @@ pub struct Updates {
 
 /// One write in the order of the block, also if a later one of the same block replaces it; histories keep them all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// The chaincode.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The key.
-    pub key: String,
+    pub(crate) key: String,
     /// What is written; `None` for a deletion.
-    pub value: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
     /// Who writes it.
-    pub version: Version,
+    pub(crate) version: Version,
 }
 
 /// The private writes of one transaction to one collection, as they are kept beside the block.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PrivateSet {
+pub(crate) struct PrivateSet {
     /// Index of the transaction in the block.
-    pub transaction: u64,
+    pub(crate) transaction: u64,
     /// The chaincode.
-    pub chaincode: String,
+    pub(crate) chaincode: String,
     /// The collection.
-    pub collection: String,
+    pub(crate) collection: String,
     /// The writes.
-    pub set: hlf_proto::kvrwset::KvrwSet,
+    pub(crate) set: hlf_proto::kvrwset::KvrwSet,
 }
 
 /// A private key whose past values are to be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purge {
+pub(crate) struct Purge {
     /// The chaincode.
-    pub chaincode: String,
+    pub(crate) chaincode: String,
     /// The collection.
-    pub collection: String,
+    pub(crate) collection: String,
     /// SHA-256 of the key.
-    pub key_hash: Vec<u8>,
+    pub(crate) key_hash: Vec<u8>,
 }
 
 /// A private value that disappears with a later block, unless it has been written again by then.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiry {
+pub(crate) struct Expiry {
     /// Number of the block with which it disappears.
-    pub block: u64,
+    pub(crate) block: u64,
     /// Namespace of the state.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Key of the state.
-    pub key: String,
+    pub(crate) key: String,
     /// The version that disappears.
-    pub version: Version,
+    pub(crate) version: Version,
 }
 
 impl Updates {
@@ -85,7 +85,7 @@ impl Updates {
     ///
     /// # Errors
     /// When the snapshot cannot be read.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         set: &ReadWriteSet,
         version: Version,
@@ -144,7 +144,7 @@ impl Updates {
     }
 
     /// Adds the private writes themselves of a valid transaction.
-    pub fn apply_private(
+    pub(crate) fn apply_private(
         &mut self,
         set: PrivateSet,
         namespace: &str,
@@ -169,7 +169,7 @@ impl Updates {
     }
 
     /// Notes that the newest value of a key disappears with a later block.
-    pub fn expire(&mut self, expiry: Expiry) {
+    pub(crate) fn expire(&mut self, expiry: Expiry) {
         self.expiries.push(expiry);
     }
 
@@ -193,36 +193,36 @@ impl Updates {
 
     /// True when a transaction of this block writes the key.
     #[must_use]
-    pub fn contains(&self, namespace: &str, key: &str) -> bool {
+    pub(crate) fn contains(&self, namespace: &str, key: &str) -> bool {
         self.namespaces.get(namespace).is_some_and(|keys| keys.contains_key(key))
     }
 
     /// Every public write in the order of the block.
     #[must_use]
-    pub fn changes(&self) -> &[Change] {
+    pub(crate) fn changes(&self) -> &[Change] {
         &self.changes
     }
 
     /// The private writes whose plain text is at hand, in the order of the block.
     #[must_use]
-    pub fn private(&self) -> &[PrivateSet] {
+    pub(crate) fn private(&self) -> &[PrivateSet] {
         &self.private
     }
 
     /// What is to be forgotten.
     #[must_use]
-    pub fn purges(&self) -> &[Purge] {
+    pub(crate) fn purges(&self) -> &[Purge] {
         &self.purges
     }
 
     /// What disappears later.
     #[must_use]
-    pub fn expiries(&self) -> &[Expiry] {
+    pub(crate) fn expiries(&self) -> &[Expiry] {
         &self.expiries
     }
 
     /// The last write of each key: namespace, key, update.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Update)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Update)> {
         self.namespaces.iter().flat_map(|(namespace, keys)| {
             keys.iter().map(move |(key, update)| (namespace.as_str(), key.as_str(), update))
         })
@@ -232,7 +232,7 @@ impl Updates {
     ///
     /// # Errors
     /// When the snapshot cannot be read.
-    pub fn merged_scan(
+    pub(crate) fn merged_scan(
         &self,
         snapshot: &dyn Snapshot,
         namespace: &str,

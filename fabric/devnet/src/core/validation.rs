@@ -17,39 +17,39 @@ use super::updates::{Expiry, PrivateSet, Updates};
 
 /// A transaction of a block with the verdicts that need no ledger.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Its id; empty when it could not be read.
-    pub tx_id: String,
+    pub(crate) tx_id: String,
     /// Verdict on format, creator, signature and transaction id.
-    pub form: TxValidationCode,
+    pub(crate) form: TxValidationCode,
     /// Verdict on the contents; counts only if the form is valid and the id is new.
-    pub contents: TxValidationCode,
+    pub(crate) contents: TxValidationCode,
     /// The chaincode that it calls.
-    pub chaincode: String,
+    pub(crate) chaincode: String,
     /// Who has endorsed it.
-    pub signers: Vec<Principal>,
+    pub(crate) signers: Vec<Principal>,
     /// What it read and wants to write.
-    pub set: ReadWriteSet,
+    pub(crate) set: ReadWriteSet,
 }
 
 /// The result of validating a block.
 #[derive(Debug, PartialEq)]
-pub struct Validated {
+pub(crate) struct Validated {
     /// One code per transaction, in order.
-    pub codes: Vec<TxValidationCode>,
+    pub(crate) codes: Vec<TxValidationCode>,
     /// The writes of the valid ones.
-    pub updates: Updates,
+    pub(crate) updates: Updates,
 }
 
 /// What a block is validated against.
 #[derive(Clone, Copy)]
-pub struct Channel<'a> {
+pub(crate) struct Channel<'a> {
     /// The chaincodes.
-    pub definitions: &'a Definitions,
+    pub(crate) definitions: &'a Definitions,
     /// The ledger before the block.
-    pub snapshot: &'a dyn Snapshot,
+    pub(crate) snapshot: &'a dyn Snapshot,
     /// Private writes in plain text.
-    pub private: &'a dyn PrivateWrites,
+    pub(crate) private: &'a dyn PrivateWrites,
 }
 
 impl std::fmt::Debug for Channel<'_> {
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Channel<'_> {
 ///
 /// # Errors
 /// When the snapshot cannot be read.
-pub fn validate(
+pub(crate) fn validate(
     block: u64,
     candidates: &[Candidate],
     channel: Channel<'_>,

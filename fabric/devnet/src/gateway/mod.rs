@@ -104,6 +104,6 @@ impl Gateway for GatewayService {
 }
 
 /// The gateway is stopping.
-fn stopping() -> Status {
+pub(crate) fn stopping() -> Status {
     Status::unavailable("the network is stopping")
 }

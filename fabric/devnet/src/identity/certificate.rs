@@ -20,6 +20,7 @@ const MAX_PEM: usize = 64 * 1024;
 
 /// Why a certificate is no good.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CertificateError {
     /// Not a PEM certificate.
     #[error("not a certificate in PEM")]

@@ -22,14 +22,15 @@ const LIFE: Duration = Duration::days(3650);
 const BACKDATED: Duration = Duration::minutes(5);
 
 /// The host names under which a peer and a chaincode process of an organisation run.
-pub const PEER_HOST: &str = "peer0";
+pub(crate) const PEER_HOST: &str = "peer0";
 /// The host name of an organisation's chaincode process.
-pub const CHAINCODE_HOST: &str = "chaincode";
+pub(crate) const CHAINCODE_HOST: &str = "chaincode";
 /// The users that are made, with their organisational units.
 const USERS: [(&str, &str); 2] = [("Admin", "admin"), ("User1", "client")];
 
 /// Why identities cannot be made.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum GenerateError {
     /// A file or folder cannot be written.
     #[error("cannot write {path}")]

@@ -1,8 +1,11 @@
 //! Who signs: certificates and roles, signatures, and the making of identities in cryptogen's layout.
 
 pub(crate) mod certificate;
-pub mod generate;
-pub mod layout;
-pub mod msp;
-pub mod signature;
-pub mod signer;
+pub(crate) mod generate;
+pub(crate) mod layout;
+pub(crate) mod msp;
+pub(crate) mod signature;
+pub(crate) mod signer;
+
+pub use generate::{GenerateError, organisation};
+pub use layout::OrganisationFiles;

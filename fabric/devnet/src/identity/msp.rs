@@ -22,6 +22,7 @@ const SIGNATURES: usize = 8192;
 
 /// Why an organisation's certificate authority cannot be loaded.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum MspError {
     /// The file cannot be read.
     #[error("cannot read {path}")]
@@ -45,7 +46,7 @@ pub enum MspError {
 
 /// Why an identity is refused.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-pub enum IdentityError {
+pub(crate) enum IdentityError {
     /// Not a serialised identity.
     #[error("not a serialised identity")]
     Malformed,
@@ -68,7 +69,7 @@ pub enum IdentityError {
 
 /// Why a signature does not count.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
-pub enum SignatureError {
+pub(crate) enum SignatureError {
     /// Not a DER signature of P-256.
     #[error("not a DER signature")]
     Malformed,
@@ -82,7 +83,7 @@ pub enum SignatureError {
 
 /// A checked member of an organisation.
 #[derive(Debug)]
-pub struct Identity {
+pub(crate) struct Identity {
     principal: Principal,
     certificate: ParsedCertificate,
     /// What has been verified. All organisations are in one process, and each looks at the same signatures.
@@ -92,13 +93,13 @@ pub struct Identity {
 impl Identity {
     /// Organisation and role.
     #[must_use]
-    pub fn principal(&self) -> &Principal {
+    pub(crate) fn principal(&self) -> &Principal {
         &self.principal
     }
 
     /// True when the certificate has expired at `now`.
     #[must_use]
-    pub fn is_expired(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_expired(&self, now: SystemTime) -> bool {
         now > self.certificate.not_after
     }
 
@@ -106,7 +107,7 @@ impl Identity {
     ///
     /// # Errors
     /// When the signature is malformed, has a high s, or does not verify.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         let mark = mark(message, signature);
         if self.good().contains(&mark) {
             return Ok(());
@@ -140,7 +141,7 @@ impl Identity {
 
 /// The organisations of a channel and their certificate authorities.
 #[derive(Debug, Default)]
-pub struct MspManager {
+pub(crate) struct MspManager {
     authorities: HashMap<String, ParsedCertificate>,
     cache: Mutex<HashMap<Vec<u8>, Arc<Identity>>>,
 }
@@ -150,7 +151,7 @@ impl MspManager {
     ///
     /// # Errors
     /// When the certificate cannot be read.
-    pub fn add(&mut self, msp_id: &str, authority: &Path) -> Result<(), MspError> {
+    pub(crate) fn add(&mut self, msp_id: &str, authority: &Path) -> Result<(), MspError> {
         let path = authority.to_owned();
         let pem = std::fs::read(authority).map_err(|source| MspError::Read { path: path.clone(), source })?;
         let certificate =
@@ -163,7 +164,7 @@ impl MspManager {
     ///
     /// # Errors
     /// When one of these does not hold.
-    pub fn identify(&self, serialized: &[u8]) -> Result<Arc<Identity>, IdentityError> {
+    pub(crate) fn identify(&self, serialized: &[u8]) -> Result<Arc<Identity>, IdentityError> {
         if let Some(known) = self.cache().get(serialized) {
             return Ok(Arc::clone(known));
         }

@@ -16,7 +16,7 @@ const ORDER: [u8; 32] = [
 
 /// The numbers r and s of a signature, 32 bytes each, big-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EcdsaSignature {
+pub(crate) struct EcdsaSignature {
     r: [u8; 32],
     s: [u8; 32],
 }
@@ -24,7 +24,7 @@ pub struct EcdsaSignature {
 impl EcdsaSignature {
     /// Reads a DER signature: a sequence of two positive integers of at most 32 bytes, and nothing else.
     #[must_use]
-    pub fn from_der(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_der(bytes: &[u8]) -> Option<Self> {
         let (body, rest) = element(0x30, bytes)?;
         let (r, body) = element(0x02, body)?;
         let (s, body) = element(0x02, body)?;
@@ -34,7 +34,7 @@ impl EcdsaSignature {
 
     /// From the two numbers, one after the other, as they come from the signing library.
     #[must_use]
-    pub fn from_fixed(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn from_fixed(bytes: &[u8]) -> Option<Self> {
         let (r, rest) = bytes.split_first_chunk()?;
         let s = rest.try_into().ok()?;
         Some(Self { r: *r, s })
@@ -42,19 +42,19 @@ impl EcdsaSignature {
 
     /// True when s is at most half of the order.
     #[must_use]
-    pub fn is_low_s(&self) -> bool {
+    pub(crate) fn is_low_s(&self) -> bool {
         self.s.cmp(&HALF_ORDER) != Ordering::Greater
     }
 
     /// The same signature with the lower s.
     #[must_use]
-    pub fn into_low_s(self) -> Self {
+    pub(crate) fn into_low_s(self) -> Self {
         if self.is_low_s() { self } else { self.with_other_s() }
     }
 
     /// The other signature that verifies with the same r: s becomes order − s.
     #[must_use]
-    pub fn with_other_s(self) -> Self {
+    pub(crate) fn with_other_s(self) -> Self {
         let mut s = [0; 32];
         let mut borrow = 0;
         for ((digit, minuend), subtrahend) in s.iter_mut().zip(ORDER).zip(self.s).rev() {
@@ -67,7 +67,7 @@ impl EcdsaSignature {
 
     /// Encodes it in DER.
     #[must_use]
-    pub fn to_der(&self) -> Vec<u8> {
+    pub(crate) fn to_der(&self) -> Vec<u8> {
         let mut body = encode_number(&self.r);
         body.extend(encode_number(&self.s));
         let mut der = vec![0x30, u8::try_from(body.len()).unwrap_or(u8::MAX)];

@@ -15,6 +15,7 @@ use super::signature::EcdsaSignature;
 
 /// Why a signing identity cannot be loaded or used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum SignerError {
     /// A file cannot be read.
     #[error("cannot read {path}")]
@@ -34,7 +35,7 @@ pub enum SignerError {
 }
 
 /// A certificate and its key.
-pub struct Signer {
+pub(crate) struct Signer {
     identity: Vec<u8>,
     key: EcdsaKeyPair,
     random: SystemRandom,
@@ -51,7 +52,7 @@ impl Signer {
     ///
     /// # Errors
     /// When a file cannot be read or holds no fitting key.
-    pub fn load(msp_id: &str, certificate: &Path, key: &Path) -> Result<Self, SignerError> {
+    pub(crate) fn load(msp_id: &str, certificate: &Path, key: &Path) -> Result<Self, SignerError> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|source| SignerError::Read { path: path.to_owned(), source })
         };
@@ -67,7 +68,7 @@ impl Signer {
 
     /// The serialised identity, as it stands in headers and endorsements.
     #[must_use]
-    pub fn identity(&self) -> &[u8] {
+    pub(crate) fn identity(&self) -> &[u8] {
         &self.identity
     }
 
@@ -75,7 +76,7 @@ impl Signer {
     ///
     /// # Errors
     /// When the library fails.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerError> {
         let signature = self.key.sign(&self.random, message).map_err(|_| SignerError::Sign)?;
         let signature = EcdsaSignature::from_fixed(signature.as_ref()).ok_or(SignerError::Sign)?;
         Ok(signature.into_low_s().to_der())

@@ -15,6 +15,7 @@ use crate::store::{CommittedTransaction, StoreError};
 
 /// Why a block cannot be committed. The network stops then.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum CommitError {
     /// The store failed.
     #[error("cannot commit a block")]

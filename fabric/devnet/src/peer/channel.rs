@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use prost::Message as _;
 use tokio::sync::{oneshot, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::system::LIFECYCLE;
 use super::system::agreement::{self, Terms};
@@ -38,6 +39,8 @@ pub(crate) struct Channel {
     pub(crate) height: watch::Sender<u64>,
     definitions: Mutex<Arc<Definitions>>,
     waiting: Mutex<HashMap<String, Vec<oneshot::Sender<Outcome>>>>,
+    /// Last, so that what it tells is true: the fields before it are dropped first.
+    closed: DropGuard,
 }
 
 impl fmt::Debug for Channel {
@@ -70,7 +73,13 @@ impl Channel {
             height,
             definitions: Mutex::new(Arc::new(definitions)),
             waiting: Mutex::default(),
+            closed: CancellationToken::new().drop_guard(),
         })
+    }
+
+    /// Cancelled once nobody uses the channel any more and its ledger is closed.
+    pub(crate) fn closed(&self) -> CancellationToken {
+        self.closed.token().clone()
     }
 
     /// Takes over the definitions that the ledger has, from earlier runs of the network.

@@ -262,7 +262,7 @@ fn unix_seconds(time: SystemTime) -> i64 {
 }
 
 /// True when the claimed time is at most `window` before or after `now`.
-fn is_within(claimed: &Timestamp, now: SystemTime, window: Duration) -> bool {
+pub(crate) fn is_within(claimed: &Timestamp, now: SystemTime, window: Duration) -> bool {
     let claimed = i128::from(claimed.seconds) * 1_000_000_000 + i128::from(claimed.nanos);
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let difference = claimed.abs_diff(i128::try_from(now).unwrap_or(i128::MAX));

@@ -102,12 +102,28 @@ impl Packages {
         }
         let failed = |error: std::io::Error| format!("could not save the package: {error}");
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        let path = self.folder.join(format!("{}.tar.gz", package.id.replace(':', ".")));
+        let path = self.path(&package.id);
         let unfinished = path.with_extension("unfinished");
         std::fs::write(&unfinished, bytes).map_err(failed)?;
         std::fs::rename(&unfinished, &path).map_err(failed)?;
         installed.insert(package.id.clone(), package.clone());
         Ok(package)
+    }
+
+    /// The file of an installed package.
+    ///
+    /// # Errors
+    /// When it is not installed, or cannot be read.
+    pub(crate) fn bytes(&self, package_id: &str) -> Result<Vec<u8>, String> {
+        if !self.installed().contains_key(package_id) {
+            return Err(format!("chaincode install package '{package_id}' not found"));
+        }
+        std::fs::read(self.path(package_id))
+            .map_err(|error| format!("error reading chaincode install package '{package_id}': {error}"))
+    }
+
+    fn path(&self, package_id: &str) -> PathBuf {
+        self.folder.join(format!("{}.tar.gz", package_id.replace(':', ".")))
     }
 
     /// Ids and labels.
@@ -154,7 +170,7 @@ impl Packages {
 }
 
 /// Reads a package of a chaincode that runs as a service.
-fn read(bytes: &[u8]) -> Result<Package, String> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Package, String> {
     let metadata = file(bytes, "metadata.json")?;
     let metadata: MetadataFile = serde_json::from_slice(&metadata)
         .map_err(|error| format!("could not parse as a chaincode install package: {error}"))?;

@@ -1,6 +1,6 @@
 //! `AtomicBroadcast`: takes envelopes for ordering, and delivers blocks as an orderer does.
 
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use hlf_proto::common::{Envelope, Status as Code};
 use hlf_proto::orderer::atomic_broadcast_server::AtomicBroadcast;
 use hlf_proto::orderer::{BroadcastResponse, DeliverResponse, deliver_response};
@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::deliver::{Delivery, deliver};
 use super::{Answers, PeerService};
+use crate::gateway::stopping;
 use crate::peer::access::Access;
 
 #[async_trait::async_trait]
@@ -20,16 +21,26 @@ impl AtomicBroadcast for PeerService {
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::BroadcastStream>, Status> {
         let orderer = self.orderer.clone();
-        let answers = request.into_inner().then(move |envelope| {
-            let orderer = orderer.clone();
+        let shutdown = self.shutdown.clone();
+        let answers = stream::unfold(Some(request.into_inner()), move |envelopes| {
+            let (orderer, shutdown) = (orderer.clone(), shutdown.clone());
             async move {
-                let result = orderer.broadcast(&envelope?).await;
-                Ok(match result {
+                let mut envelopes = envelopes?;
+                let envelope = tokio::select! {
+                    envelope = envelopes.next() => envelope?,
+                    () = shutdown.cancelled() => Err(stopping()),
+                };
+                let envelope = match envelope {
+                    Ok(envelope) => envelope,
+                    Err(status) => return Some((Err(status), None)),
+                };
+                let answer = match orderer.broadcast(&envelope).await {
                     Ok(()) => BroadcastResponse { status: Code::Success.into(), info: String::new() },
                     Err(error) => {
                         BroadcastResponse { status: error.status().into(), info: error.to_string() }
                     }
-                })
+                };
+                Some((Ok(answer), Some(envelopes)))
             }
         });
         Ok(Response::new(answers.boxed()))

@@ -21,12 +21,14 @@ use hlf_proto::rwset::{CollectionPvtReadWriteSet, NsPvtReadWriteSet, TxPvtReadWr
 use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Response, Status, Streaming};
 
 use super::{Answers, PeerService};
+use crate::config::DEFAULT_TIME_WINDOW;
 use crate::core::block::{code_from_byte, codes, event_of};
 use crate::peer::access::Access;
 use crate::peer::channel::Channel;
+use crate::peer::endorser::is_within;
 use crate::store::StoreError;
 
 /// Blocks that may wait for a slow reader.
@@ -94,7 +96,10 @@ async fn one<T: Send, F: Fn(Delivery) -> Result<T, StoreError>>(
     access: Access,
     sink: &Sink<T, F>,
 ) -> Code {
-    let Some((header, creator, seek)) = read(request) else { return Code::BadRequest };
+    let Some(Request { header, creator, data }) = read(request) else { return Code::BadRequest };
+    if !is_timely(channel, &header) {
+        return Code::BadRequest;
+    }
     if header.channel_id != channel.name {
         return Code::NotFound;
     }
@@ -102,6 +107,11 @@ async fn one<T: Send, F: Fn(Delivery) -> Result<T, StoreError>>(
         return Code::Forbidden;
     }
     let Ok(identity) = channel.msps.identify(&creator) else { return Code::Forbidden };
+    let is_expired = || identity.is_expired((channel.clock)());
+    if is_expired() {
+        return Code::Forbidden;
+    }
+    let Ok(seek) = SeekInfo::decode(data.as_slice()) else { return Code::BadRequest };
     let mut height = channel.height.subscribe();
     let now = *height.borrow();
     let position = |position: &Option<SeekPosition>| match position.as_ref()?.r#type.as_ref()? {
@@ -123,6 +133,10 @@ async fn one<T: Send, F: Fn(Delivery) -> Result<T, StoreError>>(
         if height.wait_for(|height| *height > number).await.is_err() {
             return Code::ServiceUnavailable;
         }
+        // Whoever may read when the stream begins may not read for ever.
+        if is_expired() {
+            return Code::Forbidden;
+        }
         let Ok(Some(mut block)) = channel.store.block(number) else { return Code::InternalServerError };
         // Block 0 is the channel's configuration, which is delivered whole.
         if seek.content_type() == SeekContentType::HeaderWithSig && number > 0 {
@@ -136,12 +150,28 @@ async fn one<T: Send, F: Fn(Delivery) -> Result<T, StoreError>>(
     Code::Success
 }
 
-fn read(request: &Envelope) -> Option<(ChannelHeader, Vec<u8>, SeekInfo)> {
+/// What a request consists of.
+pub(crate) struct Request {
+    header: ChannelHeader,
+    creator: Vec<u8>,
+    /// Encoded [`SeekInfo`].
+    pub(crate) data: Vec<u8>,
+}
+
+pub(crate) fn read(request: &Envelope) -> Option<Request> {
     let payload = Payload::decode(request.payload.as_slice()).ok()?;
     let header = payload.header?;
     let channel_header = ChannelHeader::decode(header.channel_header.as_slice()).ok()?;
     let signature_header = SignatureHeader::decode(header.signature_header.as_slice()).ok()?;
-    Some((channel_header, signature_header.creator, SeekInfo::decode(payload.data.as_slice()).ok()?))
+    Some(Request { header: channel_header, creator: signature_header.creator, data: payload.data })
+}
+
+/// Whether a request says when it was made, and that is now.
+fn is_timely(channel: &Channel, header: &ChannelHeader) -> bool {
+    let Some(claimed) = &header.timestamp else { return false };
+    // The configuration turns the check off for proposals, as it was before 3.0; for this it was there then.
+    let window = if channel.time_window.is_zero() { DEFAULT_TIME_WINDOW } else { channel.time_window };
+    is_within(claimed, (channel.clock)(), window)
 }
 
 #[async_trait::async_trait]
@@ -152,7 +182,7 @@ impl Deliver for PeerService {
 
     async fn deliver(
         &self,
-        request: Request<Streaming<Envelope>>,
+        request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let answers = deliver(self, request.into_inner(), Access::Readers, |delivery| {
             answer(delivery, |block, _| Ok(Type::Block(block)))
@@ -162,7 +192,7 @@ impl Deliver for PeerService {
 
     async fn deliver_filtered(
         &self,
-        request: Request<Streaming<Envelope>>,
+        request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverFilteredStream>, Status> {
         let channel = self.channel.name.clone();
         let answers = deliver(self, request.into_inner(), Access::Readers, move |delivery| {
@@ -173,7 +203,7 @@ impl Deliver for PeerService {
 
     async fn deliver_with_private_data(
         &self,
-        request: Request<Streaming<Envelope>>,
+        request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverWithPrivateDataStream>, Status> {
         let channel = Arc::clone(&self.channel);
         let answers = deliver(self, request.into_inner(), Access::Readers, move |delivery| {

@@ -1,8 +1,10 @@
 //! What a peer and an orderer serve beside the gateway: `Endorser`, `Deliver`, `AtomicBroadcast`. Fabric's own `peer`
 //! program and the older client libraries speak to these.
 
+pub(crate) mod absent;
 mod broadcast;
-mod deliver;
+pub(crate) mod closable;
+pub(crate) mod deliver;
 mod endorse;
 
 use std::pin::Pin;

@@ -21,7 +21,7 @@ use crate::core::block;
 use crate::core::snapshot::Outcome;
 use crate::core::updates::{Change, PrivateSet, Updates};
 
-pub use snapshot::StoreSnapshot;
+pub(crate) use snapshot::StoreSnapshot;
 
 /// Namespace and key → version and value.
 const STATE: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("state");
@@ -46,6 +46,7 @@ const CACHE: usize = 64 * 1024 * 1024;
 
 /// Why the store failed.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// The file cannot be opened, for instance because another process has it.
     #[error("cannot open the ledger {path}; does another hlf-devnet use it?")]
@@ -89,18 +90,18 @@ pub(crate) fn database(error: impl Into<redb::Error>) -> StoreError {
 
 /// Id, claimed time and verdict of a transaction that is being committed.
 #[derive(Debug, Clone)]
-pub struct CommittedTransaction {
+pub(crate) struct CommittedTransaction {
     /// Its id; empty when it could not be read.
-    pub tx_id: String,
+    pub(crate) tx_id: String,
     /// Time that its creator claims.
-    pub timestamp: Option<Timestamp>,
+    pub(crate) timestamp: Option<Timestamp>,
     /// Its validation code.
-    pub code: TxValidationCode,
+    pub(crate) code: TxValidationCode,
 }
 
 /// The durable ledger.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     database: Arc<Database>,
 }
 
@@ -109,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened, is damaged, or belongs to another channel or version.
-    pub fn open(path: &Path, channel: &str) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, channel: &str) -> Result<Self, StoreError> {
         let database = Database::builder()
             .set_cache_size(CACHE)
             .create(path)
@@ -156,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn height(&self) -> Result<u64, StoreError> {
+    pub(crate) fn height(&self) -> Result<u64, StoreError> {
         let read = self.database.begin_read().map_err(database)?;
         let blocks = read.open_table(BLOCKS).map_err(database)?;
         Ok(blocks.last().map_err(database)?.map_or(0, |(number, _)| number.value() + 1))
@@ -166,7 +167,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails or the block does not decode.
-    pub fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
+    pub(crate) fn block(&self, number: u64) -> Result<Option<Block>, StoreError> {
         let read = self.database.begin_read().map_err(database)?;
         let blocks = read.open_table(BLOCKS).map_err(database)?;
         let found = blocks.get(number).map_err(database)?;
@@ -180,7 +181,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails or a row does not decode.
-    pub fn private(&self, number: u64) -> Result<Vec<PrivateSet>, StoreError> {
+    pub(crate) fn private(&self, number: u64) -> Result<Vec<PrivateSet>, StoreError> {
         private::read(&self.database.begin_read().map_err(database)?, number)
     }
 
@@ -188,7 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn outcome(&self, tx_id: &str) -> Result<Option<Outcome>, StoreError> {
+    pub(crate) fn outcome(&self, tx_id: &str) -> Result<Option<Outcome>, StoreError> {
         self.snapshot()?.find_outcome(tx_id)
     }
 
@@ -196,7 +197,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn snapshot(&self) -> Result<StoreSnapshot, StoreError> {
+    pub(crate) fn snapshot(&self) -> Result<StoreSnapshot, StoreError> {
         StoreSnapshot::new(&self.database.begin_read().map_err(database)?)
     }
 
@@ -204,7 +205,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store fails; nothing is committed then.
-    pub fn commit(
+    pub(crate) fn commit(
         &self,
         block: &Block,
         transactions: &[CommittedTransaction],

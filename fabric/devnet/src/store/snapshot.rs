@@ -3,9 +3,9 @@
 use std::fmt;
 use std::ops::Bound;
 
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTable};
+use redb::{ReadOnlyTable, ReadTransaction};
 
-use super::{BLOCKS, HISTORY, OUTCOMES, STATE, StoreError, database, rows};
+use super::{HISTORY, OUTCOMES, STATE, StoreError, database, rows};
 use crate::core::block::code_from_byte;
 use crate::core::snapshot::{
     Modification, Outcome, Snapshot, SnapshotError, Version, Versioned, is_empty_range,
@@ -15,11 +15,10 @@ use crate::core::snapshot::{
 const LAST: Version = Version { block: u64::MAX, transaction: u64::MAX };
 
 /// The ledger as of one block.
-pub struct StoreSnapshot {
+pub(crate) struct StoreSnapshot {
     state: ReadOnlyTable<(&'static str, &'static str), &'static [u8]>,
     history: ReadOnlyTable<(&'static str, &'static str, u64, u64), &'static [u8]>,
     outcomes: ReadOnlyTable<&'static str, (u64, u8)>,
-    blocks: ReadOnlyTable<u64, &'static [u8]>,
 }
 
 impl fmt::Debug for StoreSnapshot {
@@ -34,16 +33,7 @@ impl StoreSnapshot {
             state: read.open_table(STATE).map_err(database)?,
             history: read.open_table(HISTORY).map_err(database)?,
             outcomes: read.open_table(OUTCOMES).map_err(database)?,
-            blocks: read.open_table(BLOCKS).map_err(database)?,
         })
-    }
-
-    /// Number of blocks.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn height(&self) -> Result<u64, StoreError> {
-        Ok(self.blocks.last().map_err(database)?.map_or(0, |(number, _)| number.value() + 1))
     }
 
     pub(super) fn find_outcome(&self, tx_id: &str) -> Result<Option<Outcome>, StoreError> {

@@ -37,6 +37,11 @@ impl Register {
                 stub.put(key, *value).await?;
                 Response::success([])
             }
+            ["Tell", name, payload] => {
+                stub.put(name, "told").await?;
+                stub.set_event(*name, *payload).unwrap();
+                Response::success([])
+            }
             ["Get", key] => Response::success(stub.get(key).await?.unwrap_or_default()),
             ["Delete", key] => {
                 stub.delete(key).await?;

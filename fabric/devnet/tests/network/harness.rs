@@ -1,21 +1,20 @@
 //! Setting up a network and clients of it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hlf_devnet::config::{Config, Sketch};
-use hlf_devnet::identity::generate;
-use hlf_devnet::identity::layout::OrganisationFiles;
-use hlf_devnet::network::Devnet;
+use hlf_devnet::identity::{OrganisationFiles, organisation};
+use hlf_devnet::network::{Clock, Devnet};
 use hlf_gateway::{Contract, Endpoint, Gateway, Identity, Network, P256Signer, Signer, Tls};
 use hlf_shim::{ServerConfig, TlsConfig, serve};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 
 use crate::contract::Register;
 
@@ -42,16 +41,11 @@ impl TestNetwork {
     /// The same with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sketch = Sketch {
-            organizations: ORGANIZATIONS.map(str::to_owned).to_vec(),
-            channel: CHANNEL.into(),
-            chaincodes: vec![CHAINCODE.into()],
-            collections: BTreeMap::new(),
-            domain: "lockstep.test".into(),
-            port_base: 1,
-            block_time: Duration::from_millis(20),
-            block_size: 100,
-        };
+        let mut sketch = Sketch::new(ORGANIZATIONS);
+        sketch.channel = CHANNEL.into();
+        sketch.chaincodes = vec![CHAINCODE.into()];
+        sketch.block_time = Duration::from_millis(20);
+        sketch.block_size = 100;
         let mut config = sketch.config().unwrap();
         for organization in &mut config.organizations {
             organization.gateway = "127.0.0.1:0".into();
@@ -79,6 +73,12 @@ impl TestNetwork {
         self.devnet = Some(Devnet::start(self.folder.path(), self.config.clone()).await.unwrap());
     }
 
+    /// The same with a clock of its own.
+    pub(crate) async fn up_at(&mut self, clock: Clock) {
+        let devnet = Devnet::start_with_clock(self.folder.path(), self.config.clone(), clock).await;
+        self.devnet = Some(devnet.unwrap());
+    }
+
     /// Stops the network itself; the chaincode processes stay.
     pub(crate) async fn down(&mut self) {
         self.devnet.take().unwrap().stop().await.unwrap();
@@ -96,12 +96,13 @@ impl TestNetwork {
         address: &str,
     ) -> (SocketAddr, CancellationToken) {
         let organization = &self.config.organizations[index];
-        let files = generate::organisation(&self.organizations(), &organization.domain).unwrap();
-        let tls = TlsConfig {
-            certificate: std::fs::read(files.host_tls_certificate("chaincode")).unwrap(),
-            key: std::fs::read(files.host_tls_key("chaincode")).unwrap(),
-            client_ca: Some(std::fs::read(files.tls_ca()).unwrap()),
-        };
+        let files = organisation(&self.organizations(), &organization.domain).unwrap();
+        let file = |path| std::fs::read(path).unwrap();
+        let tls = TlsConfig::new(
+            file(files.host_tls_certificate("chaincode")),
+            file(files.host_tls_key("chaincode")),
+        )
+        .with_client_ca(file(files.tls_ca()));
         let mut server = ServerConfig::new("register:1").with_tls(tls);
         server.drain_timeout = Duration::ZERO;
         let chaincode = Register {
@@ -124,11 +125,24 @@ impl TestNetwork {
         OrganisationFiles::new(&self.organizations(), &self.config.organizations[index].domain)
     }
 
+    /// Where an organisation's gateway listens.
+    pub(crate) fn address(&self, index: usize) -> String {
+        self.devnet.as_ref().unwrap().config().organizations[index].gateway.clone()
+    }
+
     /// The endpoint of an organisation's gateway.
     pub(crate) fn endpoint(&self, index: usize) -> Endpoint {
         let tls_ca = std::fs::read(self.files(index).tls_ca()).unwrap();
-        let address = &self.devnet.as_ref().unwrap().config().organizations[index].gateway;
-        Endpoint::tls(address.clone(), Tls::new(tls_ca).server_name(self.files(index).host("peer0")))
+        Endpoint::tls(self.address(index), Tls::new(tls_ca).server_name(self.files(index).host("peer0")))
+    }
+
+    /// A connection to an organisation's gateway, for services that the gateway client does not speak.
+    pub(crate) async fn channel(&self, index: usize) -> Channel {
+        let files = self.files(index);
+        let ca = Certificate::from_pem(std::fs::read(files.tls_ca()).unwrap());
+        let tls = ClientTlsConfig::new().ca_certificate(ca).domain_name(files.host("peer0"));
+        let address = format!("https://{}", self.address(index));
+        Channel::from_shared(address).unwrap().tls_config(tls).unwrap().connect().await.unwrap()
     }
 
     /// The channel as User1 of an organisation sees it.
@@ -144,15 +158,24 @@ impl TestNetwork {
         certificate: &Path,
         signer: impl Signer + 'static,
     ) -> Network {
+        self.gateway_as(index, certificate, signer).await.network(CHANNEL)
+    }
+
+    /// The organisation's gateway as seen with this certificate and key.
+    pub(crate) async fn gateway_as(
+        &self,
+        index: usize,
+        certificate: &Path,
+        signer: impl Signer + 'static,
+    ) -> Gateway {
         let certificate = std::fs::read(certificate).unwrap();
         let msp_id = self.config.organizations[index].msp_id.clone();
-        let gateway = Gateway::builder(Identity::new(msp_id, certificate).unwrap())
+        Gateway::builder(Identity::new(msp_id, certificate).unwrap())
             .signer(signer)
             .endpoint(self.endpoint(index))
             .connect()
             .await
-            .unwrap();
-        gateway.network(CHANNEL)
+            .unwrap()
     }
 
     /// The chaincode as User1 of an organisation sees it.

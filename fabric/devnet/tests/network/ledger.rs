@@ -1,26 +1,41 @@
-//! Looking into the ledger of a stopped network.
+//! Looking into the ledger of a stopped network, with the command line.
 
-use hlf_devnet::inspect;
+use std::path::Path;
+
+use clap::Parser;
+use hlf_devnet::cli::{Cli, CliError, run};
+use serde_json::Value;
 
 use crate::harness::{CHAINCODE, TestNetwork};
+
+/// What a command writes, without the end of its last line.
+async fn output(folder: &Path, command: &[&str]) -> Result<String, CliError> {
+    let mut output = Vec::new();
+    let folder = ["--dir", folder.to_str().unwrap()];
+    let words = ["hlf-devnet"].iter().chain(command).chain(&folder);
+    run(Cli::parse_from(words), &mut output).await?;
+    Ok(String::from_utf8(output).unwrap().trim_end().to_owned())
+}
 
 #[tokio::test]
 async fn height_block_transaction_and_state_can_be_looked_at() {
     let mut network = TestNetwork::start().await;
     let committed = network.contract(0).await.submit("Put", ["k", "v"]).await.unwrap();
     let folder = network.folder.path().to_owned();
-    let error = inspect::height(&folder).unwrap_err();
+    let error = output(&folder, &["height"]).await.unwrap_err();
     assert!(error.to_string().contains("does another hlf-devnet use it?"), "{error}");
     network.down().await;
-    let id = committed.transaction_id.to_string();
-    assert_eq!(inspect::height(&folder).unwrap(), committed.block_number + 1);
-    let block = inspect::block(&folder, committed.block_number).unwrap();
+    let (id, number) = (committed.transaction_id.to_string(), committed.block_number);
+    assert_eq!(output(&folder, &["height"]).await.unwrap(), (number + 1).to_string());
+    let block = output(&folder, &["block", &number.to_string()]).await.unwrap();
+    let block: Value = serde_json::from_str(&block).unwrap();
     assert_eq!(block["transactions"][0]["tx_id"], id.as_str());
     assert_eq!(block["transactions"][0]["result"], "VALID");
-    assert_eq!(inspect::transaction(&folder, &id).unwrap()["block"], committed.block_number);
-    assert_eq!(inspect::state(&folder, Some(CHAINCODE), "k").unwrap(), b"v");
+    let transaction: Value = serde_json::from_str(&output(&folder, &["tx", &id]).await.unwrap()).unwrap();
+    assert_eq!(transaction["block"], number);
+    assert_eq!(output(&folder, &["state", "k", "--chaincode", CHAINCODE]).await.unwrap(), "v");
     assert_eq!(
-        inspect::state(&folder, None, "x").unwrap_err().to_string(),
+        output(&folder, &["state", "x"]).await.unwrap_err().to_string(),
         "chaincode register has no key x"
     );
 }

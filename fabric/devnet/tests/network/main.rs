@@ -2,9 +2,12 @@
 #![cfg(test)]
 
 mod contract;
+mod deliver;
 mod events;
 mod harness;
 mod ledger;
+mod packages;
 mod refusals;
 mod restart;
+mod stopping;
 mod transactions;

@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use hlf_devnet::identity::generate;
-use hlf_devnet::identity::signature::EcdsaSignature;
+use hlf_devnet::identity::organisation;
 use hlf_gateway::{Code, Digest, P256Signer, SignError, Signature, Signer, TransactionError};
+use hlf_proto::lifecycle::ApproveChaincodeDefinitionForMyOrgResult as Empty;
 
 use crate::harness::{CHAINCODE, TestNetwork, signer};
 
@@ -16,9 +16,27 @@ struct HighS(P256Signer);
 impl Signer for HighS {
     async fn sign(&self, digest: &Digest) -> Result<Signature, SignError> {
         let signature = self.0.sign(digest).await?;
-        let signature = EcdsaSignature::from_der(signature.as_bytes()).unwrap();
-        Ok(signature.with_other_s().to_der().into())
+        Ok(with_other_s(signature.as_bytes()).into())
     }
+}
+
+/// The signature in DER that verifies too: its second number is the order of P-256 without it.
+fn with_other_s(der: &[u8]) -> Vec<u8> {
+    const ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    let r_end = 4 + usize::from(der[3]);
+    let (r, s) = (&der[4..r_end], &der[r_end + 2..]);
+    let mut borrow = 0;
+    let mut other: Vec<u8> = Vec::new();
+    for (index, digit) in hex::decode(ORDER).unwrap().into_iter().rev().enumerate() {
+        let taken = s.iter().rev().nth(index).copied().unwrap_or_default();
+        let difference = i16::from(digit) - i16::from(taken) - borrow;
+        borrow = i16::from(difference < 0);
+        other.insert(0, u8::try_from(difference.rem_euclid(256)).unwrap());
+    }
+    // It is the high one: its first bit would make it negative.
+    let integer = |digits: &[u8]| [&[2, u8::try_from(digits.len()).unwrap()], digits].concat();
+    let body = [integer(r), integer(&[&[0], other.as_slice()].concat())].concat();
+    [&[0x30, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
 }
 
 fn expect_endorse(
@@ -102,7 +120,7 @@ async fn signatures_that_do_not_count() {
 async fn identities_that_do_not_belong() {
     let network = TestNetwork::start().await;
     let elsewhere = tempfile::tempdir().unwrap();
-    let foreign = generate::organisation(elsewhere.path(), "bank.lockstep.test").unwrap();
+    let foreign = organisation(elsewhere.path(), "bank.lockstep.test").unwrap();
     let stranger = network
         .network_as(0, &foreign.user_certificate("User1"), signer(&foreign.user_key("User1")))
         .await
@@ -158,6 +176,26 @@ async fn what_devnet_cannot_is_refused_by_name() {
     assert!(refusal("Call").await.contains("chaincode other not found"));
     assert!(refusal("Rich").await.contains("Missing required key: selector"));
     assert!(refusal("PageAndPut").await.contains("has already performed a paginated query"));
+}
+
+#[tokio::test]
+async fn services_that_devnet_has_not_are_refused_by_name() {
+    let network = TestNetwork::start().await;
+    let channel = network.channel(0).await;
+    for (path, text) in [
+        ("/discovery.Discovery/Discover", "hlf-devnet has no service discovery: "),
+        ("/protos.Snapshot/Generate", "hlf-devnet has no snapshots of its ledger: "),
+        ("/gossip.Gossip/Ping", "hlf-devnet has no gossip: "),
+        ("/some.Other/Call", "hlf-devnet has no service \"some.Other\""),
+    ] {
+        let mut client = tonic::client::Grpc::new(channel.clone());
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
+        let call = client.unary(tonic::Request::new(Empty {}), path.parse().unwrap(), codec);
+        let refusal = call.await.unwrap_err();
+        assert_eq!(refusal.code(), Code::Unimplemented, "{refusal:?}");
+        assert!(refusal.message().starts_with(text), "{refusal:?}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hlf_gateway::{TransactionError, TxValidationCode};
+use hlf_gateway::{Deadlines, TransactionError, TxValidationCode};
 
 use crate::harness::{CHAINCODE, TestNetwork, read};
 
@@ -93,6 +93,21 @@ async fn many_transactions_at_once() {
     let rest = read(&contract, "Page", &["120", bookmark]).await;
     let (rest, bookmark) = rest.split_once('|').unwrap();
     assert_eq!((rest.split(',').count(), bookmark), (31, ""));
+}
+
+/// Both sides of the chaincode's stream have more to say than fits on the way, and neither may wait for the other.
+#[tokio::test]
+async fn a_thousand_transactions_at_once_with_large_values() {
+    let network = TestNetwork::start().await;
+    let contract = network.contract(0).await;
+    let value = "v".repeat(16 << 10);
+    let puts = (0..1000).map(|_| {
+        let proposal = contract.proposal("Put").arguments(["k", &value]).organizations(["BankMSP"]);
+        proposal.deadlines(Deadlines::DEFAULT.with_evaluate(Duration::from_secs(60))).evaluate()
+    });
+    for result in futures::future::join_all(puts).await {
+        assert_eq!(result.unwrap().len(), value.len());
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,7 @@ impl StdError for CallError {}
 
 /// Who says that a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origin {
     /// The gateway peer: it has answered.
     Peer,
@@ -122,6 +123,7 @@ pub enum Origin {
 
 /// What one peer or orderer said to the gateway peer that asked it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ErrorDetail {
     /// Its address.
     pub address: String,

@@ -10,6 +10,7 @@ use hlf_proto::protos::TxValidationCode;
 
 /// What is safe to do after a failure, and may help. Wait in between, longer each time, and give up at some point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Retry {
     /// The same again would end the same.
     Never,

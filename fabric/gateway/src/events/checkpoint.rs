@@ -63,7 +63,7 @@ pub trait Checkpointer {
     /// Records a position.
     ///
     /// # Errors
-    /// [`CheckpointError`] when it could not be stored. Then the position before it holds.
+    /// [`CheckpointError`] when it could not be stored, or not for certain. [`Self::checkpoint`] tells which position holds.
     fn record(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError>;
 
     /// Records that an event is done with.

@@ -6,6 +6,7 @@ use crate::transaction_id::TransactionId;
 
 /// What a valid transaction's chaincode wants known. A transaction emits one event at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ChaincodeEvent {
     /// The number of the block that the transaction is in.
     pub block_number: u64,
@@ -20,6 +21,30 @@ pub struct ChaincodeEvent {
 }
 
 impl ChaincodeEvent {
+    /// An event without content, such as tests of what is done with events want one.
+    #[must_use]
+    pub fn new(
+        block_number: u64,
+        transaction_id: impl Into<TransactionId>,
+        chaincode: impl Into<String>,
+        name: impl Into<String>,
+    ) -> Self {
+        Self {
+            block_number,
+            transaction_id: transaction_id.into(),
+            chaincode: chaincode.into(),
+            name: name.into(),
+            payload: Vec::new(),
+        }
+    }
+
+    /// The same with content.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
     /// The wire has the block's number beside the events.
     pub(super) fn from_wire(block_number: u64, event: protos::ChaincodeEvent) -> Self {
         Self {

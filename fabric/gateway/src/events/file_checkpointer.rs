@@ -1,6 +1,6 @@
 //! Remembering a position over restarts.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,8 @@ use super::checkpoint::{Checkpoint, Checkpointer};
 pub struct FileCheckpointer {
     path: PathBuf,
     checkpoint: Checkpoint,
+    /// Has the disk take up what a folder holds.
+    sync: fn(&Path) -> io::Result<()>,
 }
 
 impl FileCheckpointer {
@@ -34,21 +36,36 @@ impl FileCheckpointer {
             Err(error) if error.kind() == ErrorKind::NotFound => Checkpoint::default(),
             Err(source) => return Err(CheckpointError::Unreadable { path, source }),
         };
-        Ok(Self { path, checkpoint })
+        Ok(Self { path, checkpoint, sync })
     }
 
-    fn write(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let folder = match self.path.parent() {
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
-        };
-        let mut file = NamedTempFile::new_in(folder)?;
+        }
+    }
+
+    /// Puts a new file in the place of the old one. If it fails, the old one is there.
+    fn replace(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let mut file = NamedTempFile::new_in(self.folder())?;
         file.write_all(&serde_json::to_vec(checkpoint)?)?;
         file.as_file().sync_all()?;
         file.persist(&self.path)?;
-        // The new name is on the disk only when the folder is.
-        File::open(folder)?.sync_all()
+        Ok(())
     }
+}
+
+/// The new name of a file is on the disk only when its folder is. Elsewhere than on Unix, folders cannot be opened, and
+/// the file system sees to it by itself.
+#[cfg(unix)]
+fn sync(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync(_folder: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 impl Checkpointer for FileCheckpointer {
@@ -57,10 +74,12 @@ impl Checkpointer for FileCheckpointer {
     }
 
     fn record(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
-        self.write(&checkpoint)
+        self.replace(&checkpoint)
             .map_err(|source| CheckpointError::Unwritable { path: self.path.clone(), source })?;
+        // From here on it is what the file says, though perhaps not after a crash.
         self.checkpoint = checkpoint;
-        Ok(())
+        (self.sync)(self.folder())
+            .map_err(|source| CheckpointError::Unsynced { path: self.path.clone(), source })
     }
 }
 
@@ -85,6 +104,16 @@ pub enum CheckpointError {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+    /// The file was replaced and holds the new position, but a crash of the machine may bring the one before back. The
+    /// position can be recorded again.
+    #[error("cannot tell whether the checkpoint {} would outlive a crash of the machine", path.display())]
+    Unsynced {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// The file cannot be replaced. The position before still stands in it.
     #[error("cannot write the checkpoint {}", path.display())]
@@ -133,6 +162,18 @@ mod tests {
         fs::write(&path, r#"{"blockNumber":5,"#).unwrap();
         assert!(matches!(FileCheckpointer::open(&path), Err(CheckpointError::Malformed { .. })));
         assert!(matches!(FileCheckpointer::open(folder.path()), Err(CheckpointError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_position_that_was_stored_holds_though_it_may_not_outlive_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.json");
+        let mut checkpointer = FileCheckpointer::open(&path).unwrap();
+        checkpointer.sync = |_| Err(io::Error::other("the disk is gone"));
+        let recorded = checkpointer.record(Checkpoint::after_block(1));
+        assert!(matches!(recorded, Err(CheckpointError::Unsynced { .. })), "{recorded:?}");
+        assert_eq!(checkpointer.checkpoint(), Checkpoint::after_block(1));
+        assert_eq!(FileCheckpointer::open(&path).unwrap().checkpoint(), checkpointer.checkpoint());
     }
 
     #[test]

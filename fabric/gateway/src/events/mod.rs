@@ -24,10 +24,9 @@ pub use event::ChaincodeEvent;
 pub use feed::EventStream;
 pub use file_checkpointer::{CheckpointError, FileCheckpointer};
 
-use hlf_proto::gateway::ChaincodeEventsResponse;
-
 /// What of these messages, in this order, is new to a reader from the beginning.
-pub(crate) fn admitted(responses: Vec<ChaincodeEventsResponse>) -> Vec<ChaincodeEvent> {
+#[cfg(feature = "fuzzing")]
+pub(crate) fn admitted(responses: Vec<hlf_proto::gateway::ChaincodeEventsResponse>) -> Vec<ChaincodeEvent> {
     let mut position = position::Position::at_block(0);
     responses.into_iter().flat_map(|response| position.admit(response)).collect()
 }

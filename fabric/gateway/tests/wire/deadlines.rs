@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use hlf_gateway::{
-    CallError, Code, Deadlines, Endpoint, Gateway, Origin, Retry, StageCause, TransactionError,
+    Backoff, CallError, Code, ConnectOptions, Deadlines, Endpoint, Gateway, Origin, Retry, Retrying,
+    StageCause, TransactionError,
 };
 
 use crate::caller::Caller;
-use crate::peer::{Answer, Peer};
+use crate::peer::{Answer, Peer, status};
 
 const SHORT: Duration = Duration::from_millis(150);
 
@@ -110,6 +111,34 @@ async fn one_call_waits_less_than_the_others() {
     let proposal = contract.proposal("Write").build().with_deadlines(LONG.with_commit_status(SHORT));
     let commit = proposal.endorse().await.unwrap().submit().await.unwrap();
     check(commit.status().await.unwrap_err().cause());
+}
+
+/// "As long as it takes" is said with the longest time there is.
+#[tokio::test]
+async fn times_without_end_are_taken() {
+    const ENDLESS: Duration = Duration::MAX;
+    let (peer, caller) = (Peer::start(), Caller::new());
+    let deadlines = LONG
+        .with_evaluate(ENDLESS)
+        .with_endorse(ENDLESS)
+        .with_submit(ENDLESS)
+        .with_commit_status(ENDLESS)
+        .with_administer(ENDLESS);
+    let options = ConnectOptions::default().with_connect_timeout(ENDLESS).with_keepalive(ENDLESS, ENDLESS);
+    let endpoint = Endpoint::plaintext(peer.address.clone());
+    let gateway = caller.builder().endpoint(endpoint).options(options).connect().await.unwrap();
+    let contract = gateway.with_deadlines(deadlines).network("payments").contract("basic");
+    contract.evaluate("Read", ["x"]).await.unwrap();
+    contract.submit("Write", ["x"]).await.unwrap();
+
+    let retrying = Retrying::default().with_patience(ENDLESS).with_backoff(Backoff::new(ENDLESS, ENDLESS));
+    peer.next_evaluate(Answer::Fail(status(Code::Unavailable, "busy", &[])));
+    let again = contract.proposal("Read").evaluate_retrying(retrying);
+    let waiting = tokio::time::timeout(SHORT, again).await;
+    assert!(waiting.is_err(), "the next attempt is in thirty years");
+    let last = retrying.with_attempts(1);
+    peer.next_evaluate(Answer::Fail(status(Code::Unavailable, "busy", &[])));
+    assert!(contract.proposal("Read").evaluate_retrying(last).await.is_err());
 }
 
 #[test]

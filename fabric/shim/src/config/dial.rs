@@ -12,6 +12,7 @@ use crate::Metrics;
 
 /// How a chaincode calls the peer that started it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DialConfig {
     /// Where the peer listens for chaincodes, `host:port`.
     pub peer_address: String,
@@ -31,6 +32,7 @@ pub struct DialConfig {
 
 /// Keys and certificates, each in PEM.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct DialTls {
     /// The CA of the peer's certificate.
     pub root_ca: Vec<u8>,
@@ -41,6 +43,21 @@ pub struct DialTls {
 impl std::fmt::Debug for DialTls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DialTls").field("identity", &self.identity.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl DialTls {
+    /// TLS to a peer whose certificate this CA has signed.
+    #[must_use]
+    pub fn new(root_ca: impl Into<Vec<u8>>) -> Self {
+        Self { root_ca: root_ca.into(), identity: None }
+    }
+
+    /// The same with a certificate by which the peer knows the chaincode, and its private key.
+    #[must_use]
+    pub fn with_identity(mut self, certificate: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some((certificate.into(), key.into()));
+        self
     }
 }
 

@@ -16,6 +16,7 @@ use super::{ConfigError, ServerConfig, TlsConfig};
 ///
 /// TLS is on if either family turns it on; the first one wins. An empty variable counts as missing.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Environment {
     /// Address to listen on.
     pub address: String,

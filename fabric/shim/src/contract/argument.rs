@@ -11,6 +11,7 @@ use super::{CallError, Function};
 
 /// An argument that a function does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidArgument {
     /// It is not UTF-8.
     #[error("conversion error. the argument is not UTF-8")]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::Bytes;
+use super::{Bytes, json};
 use crate::Response;
 
 /// A result that cannot be written as JSON, such as a map whose keys are no strings.
@@ -15,8 +15,8 @@ pub struct PayloadError(#[from] serde_json::Error);
 /// A type that functions give as a result.
 ///
 /// Every type that serde can serialise is one: what serialises to a string is that text without quotes, `()` and `None`
-/// are nothing, everything else is JSON. [`Bytes`] is what it is. A result is compared between endorsers, so it must
-/// not depend on the order of a `HashMap`.
+/// are nothing, everything else is JSON, with numbers as Go's contract API writes them: `1` and not `1.0`. [`Bytes`] is
+/// what it is. A result is compared between endorsers, so it must not depend on the order of a `HashMap`.
 pub trait Payload {
     /// The bytes of the result.
     ///
@@ -28,7 +28,7 @@ pub trait Payload {
 
 impl<T: Serialize> Payload for T {
     fn into_payload(self) -> Result<Vec<u8>, PayloadError> {
-        let json = serde_json::to_vec(&self)?;
+        let json = json::to_vec(&self)?;
         match json.as_slice() {
             b"null" => Ok(Vec::new()),
             [b'"', ..] => Ok(serde_json::from_slice::<String>(&json)?.into_bytes()),
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn results_are_text_or_json() {
         assert_eq!(success("a \"b\"\n"), "a \"b\"\n");
-        assert_eq!(success(17), "17");
+        assert_eq!((success(17), success(1.0), success(vec![1.0])), ("17".into(), "1".into(), "[1]".into()));
         assert_eq!(success(()), "");
         assert_eq!(success(None::<u8>), "");
         assert_eq!(success(vec!["a"]), r#"["a"]"#);

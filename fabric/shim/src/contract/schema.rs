@@ -12,6 +12,7 @@ pub struct Schemas(SchemaGenerator);
 
 /// The schemas of a function's parameters and of its result.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Signature {
     /// Of the parameters, in their order.
     pub parameters: Vec<Value>,

@@ -23,6 +23,7 @@ const FIRST_SIMPLE_KEY: &str = "\u{1}";
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeyValue {
     /// The key.
     pub key: String,
@@ -32,6 +33,7 @@ pub struct KeyValue {
 
 /// One change of a key.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct KeyChange {
     /// The transaction that made it.
     pub tx_id: String,
@@ -43,6 +45,7 @@ pub struct KeyChange {
 
 /// A page of results.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The results.
     pub entries: Vec<T>,

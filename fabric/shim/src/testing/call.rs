@@ -160,6 +160,7 @@ pub(super) struct Defaults {
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub struct Done {
     /// The transaction's id.
     pub tx_id: String,
@@ -177,6 +178,7 @@ pub struct Done {
 
 /// A transaction's event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its name.
     pub name: String,

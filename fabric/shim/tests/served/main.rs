@@ -56,6 +56,51 @@ async fn health_is_told() {
     server.stop().await;
 }
 
+/// Probes ask for the whole, without naming a service.
+#[tokio::test]
+async fn while_it_drains_nothing_of_it_is_healthy() {
+    use tonic_health::pb::health_check_response::ServingStatus;
+    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+    let mut server = TestServer::start().await;
+    let identity = Some(server.credentials.client_identity());
+    let channel = peer::channel(server.address, &server.credentials, identity).await.unwrap();
+    let mut watches = Vec::new();
+    for service in ["", "protos.Chaincode"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let mut watch = HealthClient::new(channel.clone()).watch(request).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+        watches.push(watch);
+    }
+    server.shut_down();
+    for watch in &mut watches {
+        let told = tokio::time::timeout(peer::DEADLINE, watch.message()).await.unwrap().unwrap().unwrap();
+        assert_eq!(told.status(), ServingStatus::NotServing);
+    }
+    drop((watches, channel));
+    server.stopped().await;
+}
+
+/// Otherwise two sides that both wait for the other one to read wait for ever.
+#[tokio::test]
+async fn a_peer_that_does_not_read_yet_is_read() {
+    const TRANSACTIONS: usize = 3000;
+    let server = TestServer::start().await;
+    let mut peer = server.connect().await;
+    let key = "k".repeat(2000);
+    let calls = async {
+        for number in 0..TRANSACTIONS {
+            peer.call(&format!("t{number}"), &["get", &key]).await;
+        }
+    };
+    tokio::time::timeout(peer::DEADLINE, calls).await.expect("the chaincode reads");
+    let mut state = BTreeMap::from([(key, b"v".to_vec())]);
+    let answers = peer.answers(&mut state, TRANSACTIONS).await;
+    assert!(answers.values().all(|answer| *answer == (200, "v".to_owned())));
+    drop(peer);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn without_a_client_certificate_nobody_gets_in() {
     let server = TestServer::start().await;

@@ -30,12 +30,9 @@ impl TestServer {
     pub(crate) async fn start_with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let credentials = Credentials::new();
         let pair = credentials.pair();
-        let tls = TlsConfig {
-            certificate: pair.certificate.into_bytes(),
-            // What Fabric does to its keys: PKCS#8 inside, SEC 1 on the label.
-            key: pair.key.replace("PRIVATE KEY", "EC PRIVATE KEY").into_bytes(),
-            client_ca: Some(credentials.ca().into_bytes()),
-        };
+        // What Fabric does to its keys: PKCS#8 inside, SEC 1 on the label.
+        let key = pair.key.replace("PRIVATE KEY", "EC PRIVATE KEY");
+        let tls = TlsConfig::new(pair.certificate, key).with_client_ca(credentials.ca());
         let mut config = ServerConfig::new("test:0123").with_tls(tls);
         change(&mut config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -7,7 +7,7 @@ use crate::core::snapshot::{SnapshotError, Version};
 
 /// Why a call of the chaincode was refused. The texts are Fabric's where Fabric has one.
 #[derive(Debug, Error)]
-pub enum SimulationError {
+pub(crate) enum SimulationError {
     /// The store failed.
     #[error("the ledger cannot be read")]
     Snapshot(#[from] SnapshotError),

@@ -11,66 +11,66 @@ use crate::core::rwset::ReadWriteSet;
 
 /// A part of a query's results.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Id of the query, for the next part.
-    pub id: String,
+    pub(crate) id: String,
     /// Encoded results.
-    pub results: Vec<Vec<u8>>,
+    pub(crate) results: Vec<Vec<u8>>,
     /// True when there is another part.
-    pub has_more: bool,
+    pub(crate) has_more: bool,
     /// With pagination: where the next page starts.
-    pub bookmark: Option<String>,
+    pub(crate) bookmark: Option<String>,
 }
 
 /// Which part of a query an explicit page is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// Most results; 0 for no limit of its own.
-    pub size: usize,
+    pub(crate) size: usize,
     /// Bookmark of the page before, or empty.
-    pub bookmark: String,
+    pub(crate) bookmark: String,
 }
 
 /// For whom a transaction is simulated, and by whom.
 #[derive(Debug, Clone)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// The channel.
-    pub channel: String,
+    pub(crate) channel: String,
     /// The transaction.
-    pub tx_id: String,
+    pub(crate) tx_id: String,
     /// Who has proposed it.
-    pub creator: Principal,
+    pub(crate) creator: Principal,
     /// MSP id of the organisation whose peer simulates.
-    pub peer: String,
+    pub(crate) peer: String,
     /// The channel's chaincodes.
-    pub definitions: Arc<Definitions>,
+    pub(crate) definitions: Arc<Definitions>,
 }
 
 /// One chaincode's part of a transaction: the called one's, or that of one called by a chaincode.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Context {
+pub(crate) struct Context {
     /// Name of the chaincode.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// True while it is initialised.
-    pub is_init: bool,
+    pub(crate) is_init: bool,
 }
 
 /// A key, public or in a private collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The collection; empty for public keys.
-    pub collection: &'a str,
+    pub(crate) collection: &'a str,
     /// The key.
-    pub key: &'a str,
+    pub(crate) key: &'a str,
 }
 
 /// What a simulation came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Simulation {
+pub(crate) struct Simulation {
     /// What it read and wants to write, with private writes as hashes.
-    pub set: ReadWriteSet,
+    pub(crate) set: ReadWriteSet,
     /// The private writes.
-    pub private: Option<TxPvtReadWriteSet>,
+    pub(crate) private: Option<TxPvtReadWriteSet>,
     /// The collections whose values it has read.
-    pub private_reads: PrivateReads,
+    pub(crate) private_reads: PrivateReads,
 }

@@ -32,13 +32,19 @@ pub(super) fn call(
         }
     };
     let result = match function {
-        "InstallChaincode" | "QueryInstalledChaincodes" | "QueryInstalledChaincode" if !admin => {
+        "InstallChaincode"
+        | "QueryInstalledChaincodes"
+        | "QueryInstalledChaincode"
+        | "GetInstalledChaincodePackage"
+            if !admin =>
+        {
             let message = "Failed to authorize invocation due to failed ACL check: the administrator of the peer's organization is wanted";
             return Err(message.to_owned().into());
         }
         "InstallChaincode" => install(endorser, argument),
         "QueryInstalledChaincodes" => Ok(installed(endorser)),
         "QueryInstalledChaincode" => one_installed(endorser, argument),
+        "GetInstalledChaincodePackage" => package(endorser, argument),
         _ => match simulator {
             Some(simulator) => {
                 let context = Context { namespace: LIFECYCLE.to_owned(), is_init: false };
@@ -79,6 +85,15 @@ fn one_installed(endorser: &Endorser, argument: &[u8]) -> Result<Vec<u8>, Failur
     })?;
     let result = proto::QueryInstalledChaincodeResult { package_id, label, ..Default::default() };
     Ok(result.encode_to_vec())
+}
+
+fn package(endorser: &Endorser, argument: &[u8]) -> Result<Vec<u8>, Failure> {
+    let request: proto::GetInstalledChaincodePackageArgs = decode(argument)?;
+    let chaincode_install_package = endorser
+        .packages
+        .bytes(&request.package_id)
+        .map_err(|error| format!("could not load cc install package: {error}"))?;
+    Ok(proto::GetInstalledChaincodePackageResult { chaincode_install_package }.encode_to_vec())
 }
 
 /// Calls that read and write the channel's ledger.
