@@ -61,6 +61,16 @@ impl NetworkProcesses {
         self.end(name, Signal::KILL)
     }
 
+    /// Stops a process in its tracks (SIGSTOP): its connections stand, and nobody answers, until the guard is dropped.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub fn hang(&self, name: &str) -> Result<Hanging, Failure> {
+        let pid = self.pid(name)?;
+        kill_process(pid, Signal::STOP)?;
+        Ok(Hanging(pid))
+    }
+
     /// Starts what of the network does not run, and waits until it serves.
     ///
     /// # Errors
@@ -111,6 +121,17 @@ impl NetworkProcesses {
             stamp.is_none() || stamp.as_deref() == field("stamp")
         });
         pid.filter(|pid| is_running(*pid)).ok_or_else(|| Failure::new(format!("{name} does not run")))
+    }
+}
+
+/// A process that hangs; goes on when this is dropped.
+#[derive(Debug)]
+pub struct Hanging(Pid);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        // One that was killed meanwhile goes on no more.
+        let _gone = kill_process(self.0, Signal::CONT);
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "every peer is killed in mid-channel, one after the other", run: peers },
     Scenario { name: "an opening and a close wait for a stopped orderer and commit once", run: orderer },
     Scenario { name: "a claim goes through another peer when the vendor's own is gone", run: own_peer },
+    Scenario { name: "a claim goes through another peer when the vendor's own hangs", run: hanging_peer },
 ];
 
 /// The network's processes; skips the scenario where peers and orderer are none of their own.
@@ -154,12 +155,32 @@ fn orderer(context: &Context) -> Result<(), Failure> {
 }
 
 fn own_peer(context: &Context) -> Result<(), Failure> {
+    without_own_peer(context, |network| network.kill("vendor-peer"), |network, ()| Ok(network.start()?))
+}
+
+/// The connections stand: it is no failed call that sends the vendor elsewhere, but its patience.
+fn hanging_peer(context: &Context) -> Result<(), Failure> {
+    without_own_peer(
+        context,
+        |network| network.hang("vendor-peer"),
+        |_, hanging| {
+            drop(hanging);
+            Ok(())
+        },
+    )
+}
+
+fn without_own_peer<T>(
+    context: &Context,
+    take_away: impl FnOnce(&NetworkProcesses) -> Result<T, Failure>,
+    bring_back: impl FnOnce(&NetworkProcesses, T) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let network = separate(context)?;
     let world = World::found(context, "100")?;
     let opened = world.open("0.01", 1_000)?;
     let channel = text(&opened, "channel_id")?;
     world.json(Party::Client, &["pay", channel, "--count", "70"])?;
-    network.kill("vendor-peer")?;
+    let away = take_away(&network)?;
     claim(&world, channel)?;
     world.until("the claim is on the ledger without the vendor's peer", || {
         Ok(on_ledger(context, channel)?.0 == Some(ChannelState::Closed))
@@ -170,7 +191,7 @@ fn own_peer(context: &Context) -> Result<(), Failure> {
         is_at_vendor(&world, channel, "claiming")?,
         true,
     )?;
-    network.start()?;
+    bring_back(&network, away)?;
     world.until("the vendor's own peer tells it", || is_at_vendor(&world, channel, "closed"))?;
     expect_eq("the close", on_ledger(context, channel)?, (Some(ChannelState::Closed), 2))?;
     world.stop()

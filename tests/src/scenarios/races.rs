@@ -68,8 +68,8 @@ fn race(context: &Context) -> Result<(), Failure> {
         client: world.key(Party::Client, "account-key.pem")?,
         vendor: world.key(Party::Vendor, "account-key.pem")?,
     };
-    let contract = context.unobserved(&context.contract(NAME, "ClientMSP", As::User)?);
     let (racers, ends) = block_on(async {
+        let contract = context.unobserved(&context.contract(NAME, "ClientMSP", As::User)?);
         let start = now();
         let (racers, drift) = granted(&parties, start).await?;
         try_join_all(racers.iter().map(async |racer| {

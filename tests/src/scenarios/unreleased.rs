@@ -46,8 +46,8 @@ fn unused(context: &Context) -> Result<(), Failure> {
         other => return Err(Failure::new(format!("no payment: {other:?}"))),
     }
     expect_eq("the vendor's phase", world.phase(Party::Vendor, &channel)?.as_str(), "open")?;
-    let closed = world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
-    expect_eq("the vendor's phase", text(&closed, "phase")?, "closed")?;
+    world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
+    expect_eq("the vendor's phase", world.phase(Party::Vendor, &channel)?.as_str(), "closed")?;
     let record = world.until_state(&channel, ChannelState::Closed)?;
     expect_eq("claimed", record.claim().map(|claim| claim.units), Some(Units::ZERO))?;
     expect_eq("to the client", record.change()?.to_client, record.opening().terms().total)?;
@@ -55,8 +55,7 @@ fn unused(context: &Context) -> Result<(), Failure> {
     let (movements, changes) = world.causes(world.client_key())?;
     expect_eq("movements", movements, ["deposit", "reserve", "closed"].map(ToOwned::to_owned).to_vec())?;
     expect_eq("changes of the client's reputation", changes.len(), 1)?;
-    let again = world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
-    expect_eq("the same again", text(&again, "phase")?, "closed")?;
+    world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
     world.until_balances(100_000_000, 0)?;
     world.stop()
 }

@@ -161,7 +161,20 @@ impl<'a> Cheat<'a> {
                 Ok(())
             }
             Said::Refused(refused) => Err(Failure::new(refused.to_string()).into()),
-            said => Err(Failure::new(format!("{said:?}")).into()),
+            Said::Acknowledged(_) => Err(gained("a release was acknowledged as payments are")),
+            Said::Settled(_) => {
+                self.settled("a channel with a bad lock is settled, and nobody was told").await
+            }
+        }
+    }
+
+    /// A vendor may have closed by token before the release came; one that says so of a close by release has looked at nothing.
+    async fn settled(&self, what: &str) -> Result<(), End> {
+        // Its own peer has the close of which it tells.
+        let record = self.storm.ledgers.vendor.channel(self.channel).await?;
+        match record.and_then(|record| record.release().map(|_| gained(what))) {
+            Some(gained) => Err(gained),
+            None => Err(Failure::new("the vendor has closed by token").into()),
         }
     }
 
@@ -171,7 +184,8 @@ impl<'a> Cheat<'a> {
         // A signature of the bank's, and not the client's.
         match self.payer.release_with(*self.record.bank_signature()).await? {
             Said::Refused(_) => Ok(()),
-            said => Err(Failure::new(format!("{said:?}")).into()),
+            Said::Acknowledged(_) => Err(gained("a bad release was acknowledged as payments are")),
+            Said::Settled(_) => self.settled("a bad release was taken").await,
         }
     }
 

@@ -8,6 +8,7 @@ mod cheat;
 mod client;
 pub mod dice;
 pub mod evidence;
+mod floor;
 pub mod model;
 mod report;
 mod reputation;
@@ -30,7 +31,7 @@ use serde_json::Value;
 pub use self::report::Report;
 
 use self::client::Client;
-use self::evidence::Evidence;
+use self::evidence::{Booked, Evidence};
 use self::script::CLIENTS;
 use self::tally::{Fraud, Tally};
 use self::town::{Times, Town};
@@ -179,6 +180,7 @@ pub fn run(options: &Options, off: Arc<AtomicBool>, say: &(dyn Fn(&str) + Sync))
         return Err(Failure::new(format!("{stopped} daemons did not stop when they were asked to")));
     }
     let notes = storm.tally.notes();
+    floor::check(options.time, &notes, &reckoning)?;
     Ok(Report::new(&profile, options, &reckoning, &notes, began.elapsed()))
 }
 
@@ -256,15 +258,21 @@ fn unsettled(storm: &Storm) -> Result<usize, Failure> {
     Ok(count)
 }
 
-/// How many proven cheats the bank has not heard of.
+/// How many cheats that can be proven the bank has not heard of.
 fn unconvicted(storm: &Storm) -> Result<usize, Failure> {
     let channels = process::json(storm.town.command(&storm.town.bank, &["channels"], &["--all"]))?;
-    let channels: Vec<evidence::Booked> = serde_json::from_value(channels)?;
+    let channels: Vec<Booked> = serde_json::from_value(channels)?;
     let notes = storm.tally.notes();
-    let proven = |booked: &&evidence::Booked| {
-        notes.channels.get(&booked.channel_id).is_some_and(|n| n.fraud == Fraud::Proven)
-    };
-    Ok(channels.iter().filter(proven).filter(|booked| !booked.fraud).count())
+    let mut count = 0;
+    for Booked { channel_id, .. } in channels.iter().filter(|booked| !booked.fraud) {
+        let Some(note) = notes.channels.get(channel_id).filter(|note| note.fraud != Fraud::None) else {
+            continue;
+        };
+        let record = block_on(storm.ledgers.bank.channel(*channel_id))?;
+        let is_released = record.is_some_and(|record| record.release().is_some());
+        count += usize::from(reputation::is_provable(note, is_released));
+    }
+    Ok(count)
 }
 
 fn no_panic(log: &Path) -> Result<(), Failure> {

@@ -7,7 +7,8 @@ use lockstep_protocol::ChannelId;
 
 use super::evidence::Evidence;
 use super::model::{Ended, Ending, Scales};
-use super::tally::{Fraud, Notes};
+use super::script::Plan;
+use super::tally::{Fraud, Note, Notes};
 use crate::scenario::Failure;
 
 /// How many changes a statement shows.
@@ -32,10 +33,11 @@ pub(super) fn check(
             .hold(|| format!("the client of {id} was convicted and had locked everything well"), cheated)?;
     }
     for (id, note) in &notes.channels {
-        let proven = note.fraud == Fraud::Proven;
+        let provable =
+            ended.get(id).is_some_and(|channel| is_provable(note, channel.ending == Ending::Released));
         scales.hold(
             || format!("the client of {id} cheated and was not convicted"),
-            !proven || frauds.contains(id),
+            !provable || frauds.contains(id),
         )?;
     }
     let mut changes = 0;
@@ -75,6 +77,12 @@ pub(super) fn check(
         }
     }
     Ok((frauds.len(), changes))
+}
+
+/// Whether the bank must come to hear of a fraud: the vendor has said that its walk failed, or it has the release, and whether it
+/// closed with it before the walk or behind, the walk must have found the bad lock.
+pub(super) fn is_provable(note: &Note, is_released: bool) -> bool {
+    note.fraud == Fraud::Proven || (note.plan == Plan::BadLock && is_released)
 }
 
 /// What a change must lead to, and whether there is a reason for it.

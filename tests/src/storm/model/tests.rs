@@ -16,8 +16,8 @@ fn record_of(changed: Changed) -> ChannelRecord {
     }
 }
 
-/// A channel of ten units of one cent, of which the vendor claimed three.
-fn record() -> ChannelRecord {
+/// A channel of ten units of one cent, of which the vendor got three, by token or by release.
+fn record(by_release: bool) -> ChannelRecord {
     let ledger = LedgerId::of(&ShortText::new("payments").unwrap(), &ShortText::new("lockstep").unwrap());
     let forge = Forge::new(ledger);
     let clocks = Clocks { transaction: now(), endorser: now() };
@@ -27,8 +27,15 @@ fn record() -> ChannelRecord {
     let Outcome::Changed(bank) = registered else { panic!("the key is new") };
     let mut channel = forge.channel(10);
     let open = rules::open(Some(&bank), None, None, &channel.open(), &ledger, clocks).unwrap();
-    let claim: CloseByToken = channel.claim(3);
-    let record = record_of(rules::close_by_token(Some(record_of(open)), &claim, clocks).unwrap());
+    let open = Some(record_of(open));
+    let closed = if by_release {
+        let (last, _) = channel.pay(&[1, 2]);
+        rules::close_by_release(open, &channel.close(last), clocks)
+    } else {
+        let claim: CloseByToken = channel.claim(3);
+        rules::close_by_token(open, &claim, clocks)
+    };
+    let record = record_of(closed.unwrap());
     assert_eq!(record.state(), ChannelState::Closed);
     record
 }
@@ -55,7 +62,10 @@ fn line(entry: u64, cause: &str, id: Option<ChannelId>, moved: &[(&str, i64, i64
 
 /// What everybody says of that channel when all is well.
 fn sound() -> (Evidence, Notes) {
-    let record = record();
+    sound_of(record(false))
+}
+
+fn sound_of(record: ChannelRecord) -> (Evidence, Notes) {
     let id = record.channel_id();
     let vendor = record.opening().terms().vendor_key.to_string();
     let client = record.opening().terms().bank_key.to_string();
@@ -153,6 +163,22 @@ fn every_disagreement_is_found() {
         spoil(&mut evidence, &mut notes);
         assert!(reckon(&evidence, &notes).is_err(), "{what} was not found");
     }
+}
+
+#[test]
+fn a_vendor_that_has_the_release_of_a_badly_locked_channel_must_have_found_it() {
+    let (evidence, mut notes) = sound_of(record(true));
+    reckon(&evidence, &notes).unwrap();
+    for note in notes.channels.values_mut() {
+        (note.plan, note.fraud) = (Plan::BadLock, Fraud::Possible);
+    }
+    assert!(reckon(&evidence, &notes).unwrap_err().to_string().contains("not convicted"));
+    // By token it may never have had one.
+    let (evidence, mut by_token) = sound();
+    for note in by_token.channels.values_mut() {
+        (note.plan, note.fraud) = (Plan::BadLock, Fraud::Possible);
+    }
+    reckon(&evidence, &by_token).unwrap();
 }
 
 #[test]
