@@ -1,18 +1,16 @@
 //! What clients and chaincodes send to devnet.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use hlf_devnet::core::policy::Policy;
-use hlf_devnet::core::rwset::ReadWriteSet;
 use hlf_devnet::fuzzing::{self, Bench};
-use hlf_devnet::identity::signature::EcdsaSignature;
 use hlf_proto::protos::TxValidationCode;
 use tempfile::TempDir;
 
 use crate::Target;
-use crate::property::text_returns;
+use crate::property::{messages, written_returns};
 
-/// Proposals, envelopes, certificates, sets, policies.
+/// Proposals, envelopes, certificates, sets, policies, what a chaincode says, packages, requests for blocks, rich queries.
 pub const DEVNET: Target = Target {
     name: "devnet",
     decoders: &[
@@ -21,8 +19,14 @@ pub const DEVNET: Target = Target {
         ("envelope", envelope),
         ("signed-payload", |bytes| bench().judge_signed(bytes) == (true, TxValidationCode::Valid)),
         ("read-write-set", read_write_set),
-        ("policy", text_returns::<Policy>),
+        ("policy", policy),
         ("signature", signature),
+        ("chaincode", chaincode),
+        ("package", |bytes| fuzzing::package(bytes).is_some()),
+        ("seek", fuzzing::seek),
+        ("rich-query", |bytes| {
+            str::from_utf8(bytes).is_ok_and(|text| fuzzing::rich_query(text).is_some_and(|found| found > 0))
+        }),
     ],
 };
 
@@ -43,18 +47,26 @@ fn envelope(bytes: &[u8]) -> bool {
     false
 }
 
-/// A set that was read is read again from what was written of it, as the same set.
-fn read_write_set(bytes: &[u8]) -> bool {
-    let Ok(set) = ReadWriteSet::decode(bytes) else { return false };
-    let written = set.encode();
-    let again = ReadWriteSet::decode(&written).expect("what was written can be read");
-    assert_eq!(again, set);
-    true
+/// A chaincode is answered at most what it asked, and what it asked of its own transaction.
+fn chaincode(bytes: &[u8]) -> bool {
+    let messages = messages(bytes);
+    let (asked, known) =
+        (messages.len(), messages.iter().map(|message| message.txid.clone()).collect::<BTreeSet<_>>());
+    let (answers, ended) = fuzzing::chaincode(messages);
+    // The registration is answered with two messages.
+    assert!(answers.len() <= asked + 1, "{} answers to {asked} messages", answers.len());
+    assert!(answers.iter().all(|answer| answer.txid.is_empty() || known.contains(&answer.txid)));
+    ended
 }
 
-/// A signature in DER comes back.
+fn policy(bytes: &[u8]) -> bool {
+    str::from_utf8(bytes).is_ok_and(|text| written_returns(text.to_owned(), |text| fuzzing::policy(text)))
+}
+
+fn read_write_set(bytes: &[u8]) -> bool {
+    written_returns(bytes.to_vec(), |bytes| fuzzing::read_write_set(bytes))
+}
+
 fn signature(bytes: &[u8]) -> bool {
-    let Some(signature) = EcdsaSignature::from_der(bytes) else { return false };
-    assert_eq!(EcdsaSignature::from_der(&signature.to_der()), Some(signature));
-    true
+    written_returns(bytes.to_vec(), |bytes| fuzzing::signature(bytes))
 }

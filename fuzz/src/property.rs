@@ -3,6 +3,7 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use hlf_proto::protos::ChaincodeMessage;
 use prost::Message;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -83,4 +84,22 @@ pub(crate) fn spelling_bytes<T>(
     let Some(value) = str::from_utf8(bytes).ok().and_then(read) else { return false };
     assert_eq!(write(&value).as_bytes(), bytes, "written otherwise than it was read");
     true
+}
+
+/// What `rewrite` writes of something it reads: read again, it is written in the same way.
+#[track_caller]
+pub(crate) fn written_returns<T: PartialEq + Debug>(read: T, rewrite: impl Fn(&T) -> Option<T>) -> bool {
+    let Some(written) = rewrite(&read) else { return false };
+    assert_eq!(rewrite(&written).as_ref(), Some(&written), "what was written is written otherwise");
+    true
+}
+
+/// A chaincode's or a peer's messages, each with its length before it; what is none is left out.
+pub(crate) fn messages(mut bytes: &[u8]) -> Vec<ChaincodeMessage> {
+    let mut messages = Vec::new();
+    while let Some((message, rest)) = with_length(bytes) {
+        messages.extend(ChaincodeMessage::decode(message));
+        bytes = rest;
+    }
+    messages
 }

@@ -1,19 +1,21 @@
 //! What a peer sends to a chaincode.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 use hlf_proto::msp::SerializedIdentity;
+use hlf_proto::protos::SignedProposal;
 use hlf_proto::protos::chaincode_message::Type;
-use hlf_proto::protos::{ChaincodeMessage, SignedProposal};
 use hlf_shim::{
-    ClientIdentity, CompositeKey, KeyChange, KeyValue, Proposal, QueryResult as _, Role, fuzzing,
+    Bytes, ClientIdentity, CompositeKey, DateTime, FromArgument, KeyChange, KeyEndorsementPolicy, KeyValue,
+    Payload, Proposal, QueryResult as _, Role, fuzzing,
 };
 use prost::Message as _;
 
 use crate::Target;
-use crate::property::{spelling_bytes, with_length};
+use crate::property::{messages, spelling_bytes, written_returns};
 
-/// Conversations, keys, callers, proposals, results of queries.
+/// Conversations, keys, callers, proposals, results of queries, arguments, policies of keys.
 pub const SHIM: Target = Target {
     name: "shim",
     decoders: &[
@@ -25,16 +27,18 @@ pub const SHIM: Target = Target {
         ("proposal", proposal),
         ("key-value", |bytes| KeyValue::decode(bytes).is_ok()),
         ("key-change", |bytes| KeyChange::decode(bytes).is_ok()),
+        ("argument", argument),
+        ("key-policy", |bytes| {
+            let rewrite =
+                |bytes: &Vec<u8>| KeyEndorsementPolicy::decode(bytes).ok().map(|policy| policy.encode());
+            written_returns(bytes.to_vec(), rewrite)
+        }),
     ],
 };
 
 /// Every call is answered once at most, and nothing is sent that no message asked for.
-fn conversation(mut bytes: &[u8]) -> bool {
-    let mut messages = Vec::new();
-    while let Some((message, rest)) = with_length(bytes) {
-        messages.extend(ChaincodeMessage::decode(message));
-        bytes = rest;
-    }
+fn conversation(bytes: &[u8]) -> bool {
+    let messages = messages(bytes);
     let mut calls: BTreeMap<(String, String), usize> = BTreeMap::new();
     for message in
         messages.iter().filter(|message| matches!(message.r#type(), Type::Init | Type::Transaction))
@@ -61,6 +65,24 @@ fn client_identity(bytes: &[u8]) -> bool {
     let units = identity.organizational_units();
     assert_eq!(identity.has_role(Role::Admin), units.iter().any(|unit| unit == "admin"));
     true
+}
+
+/// What a function takes as an argument and gives as its result, another function can take: as the same value.
+fn argument(bytes: &[u8]) -> bool {
+    fn returns<T: FromArgument + Payload + Clone + PartialEq + Debug>(bytes: &[u8]) -> bool {
+        let Ok(value) = T::from_argument(bytes) else { return false };
+        let result = value.clone().into_payload().expect("an argument is a result too");
+        assert_eq!(T::from_argument(&result).as_ref(), Ok(&value), "another value came back");
+        true
+    }
+    let numbers = [returns::<f64>(bytes), returns::<f32>(bytes), returns::<i64>(bytes), returns::<u8>(bytes)];
+    let texts =
+        [returns::<String>(bytes), returns::<Bytes>(bytes), returns::<bool>(bytes), returns::<char>(bytes)];
+    let lists = [returns::<Vec<i64>>(bytes), returns::<BTreeMap<String, Vec<Option<u8>>>>(bytes)];
+    // What they hold is not compared: other spellings of a time, and the empty text, stand for the same.
+    let _ = (DateTime::from_argument(bytes), Option::<u64>::from_argument(bytes));
+    assert!(texts[1], "any bytes are bytes");
+    numbers.contains(&true) || lists.contains(&true)
 }
 
 fn proposal(bytes: &[u8]) -> bool {

@@ -25,6 +25,7 @@ const submit = async (contract, name, ...args) => {
 const json = async (...args) => JSON.parse(await evaluate(...args));
 // Keys of another run on the same ledger are others.
 const run = Date.now();
+const prefix = `n${run}-`;
 
 for (const chaincode of chaincodes('protocol')) describe(chaincode, () => tests(chaincode));
 
@@ -56,25 +57,28 @@ function tests(chaincode) {
 
   test('ranges and pages', async () => {
     const [bank] = contracts;
-    await submit(bank, 'fill', 'n', '120');
-    assert.equal((await json(bank, 'range', 'n', 'o')).length, 120);
-    const first = await json(bank, 'page', 'n', 'o', '50', '');
-    assert.deepEqual([first.keys.length, first.count, first.bookmark], [50, 50, 'n050']);
+    await submit(bank, 'fill', prefix, '120');
+    assert.equal((await json(bank, 'range', prefix, `${prefix}~`)).length, 120);
+    const first = await json(bank, 'page', prefix, `${prefix}~`, '50', '');
+    assert.deepEqual([first.keys.length, first.count, first.bookmark], [50, 50, `${prefix}050`]);
   });
 
   test('rich queries', async () => {
     const [bank] = contracts;
-    await submit(bank, 'fill', 'n', '20');
-    const selector = JSON.stringify({ selector: { number: { $gte: 10, $lt: 20 }, even: true } });
+    await submit(bank, 'fill', prefix, '20');
+    const selector = JSON.stringify({
+      selector: { _id: { $gte: prefix, $lt: `${prefix}~` }, number: { $gte: 10, $lt: 20 }, even: true },
+    });
     if (onFabric) {
       // The peers keep their state in LevelDB.
       assert.match(await refusal(bank.evaluateTransaction('query', selector)), /not supported for leveldb/);
       return;
     }
-    assert.deepEqual(await json(bank, 'query', selector), ['n010', 'n012', 'n014', 'n016', 'n018']);
+    const keys = (...numbers) => numbers.map((number) => `${prefix}0${number}`);
+    assert.deepEqual(await json(bank, 'query', selector), keys(10, 12, 14, 16, 18));
     const page = await json(bank, 'queryPage', selector, '2', '');
-    assert.deepEqual(page.keys, ['n010', 'n012']);
-    assert.deepEqual((await json(bank, 'queryPage', selector, '2', page.bookmark)).keys, ['n014', 'n016']);
+    assert.deepEqual(page.keys, keys(10, 12));
+    assert.deepEqual((await json(bank, 'queryPage', selector, '2', page.bookmark)).keys, keys(14, 16));
     assert.match(
       await refusal(bank.evaluateTransaction('query', '{"selector":{"a":{"$near":1}}}')),
       /Invalid operator: \$near/,
@@ -130,6 +134,7 @@ function tests(chaincode) {
     assert.equal(created.status, 200);
     const read = JSON.parse(await evaluate(bank, ...call('basic', 'ReadAsset', id)));
     assert.equal(JSON.parse(read.payload).Owner, 'Tomoko');
+    await submit(bank, ...call('basic', 'DeleteAsset', id));
     assert.match(await refusal(bank.evaluateTransaction(...call('absent', 'x'))), /chaincode absent not found/);
     assert.match(await refusal(bank.evaluateTransaction(...call(chaincode, 'get', 'x'))), /exists/);
   });

@@ -6,7 +6,7 @@
 
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
-const { chaincodes, openAll, refusal, submit: transact, text } = require('./lib/network');
+const { bound, chaincodes, openAll, refusal, submit: transact, text } = require('./lib/network');
 
 const names = chaincodes('protocol');
 let peers;
@@ -36,6 +36,8 @@ const CALLS = [
   { evaluate: 'history', args: [key('a')] },
   { evaluate: 'history', args: [key('absent')] },
   { submit: 'history', args: [key('a')] },
+  { submit: 'putMany', args: [json([[key('m1'), 'x'], [key('m2'), 'y'], [key('m1'), 'z']])] },
+  { submit: 'getMany', args: [json([key('m2'), key('absent'), key('m1')])] },
   // Ranges.
   { submit: 'fill', args: [key('n'), '120'] },
   { submit: 'range', args: [key('n'), key('o')] },
@@ -64,6 +66,7 @@ const CALLS = [
   { submit: 'getPrivate', args: ['secret', key('p')], by: MEMBERS },
   { evaluate: 'getPrivate', args: ['secret', key('p')], at: 2 },
   { evaluate: 'getPrivate', args: ['secret', key('absent')], at: 0 },
+  { submit: 'getManyPrivate', args: ['secret', json([key('p'), key('absent')])], by: MEMBERS },
   { evaluate: 'hashPrivate', args: ['secret', key('p')], at: 1 },
   { submit: 'hashPrivate', args: ['secret', key('p')] },
   { evaluate: 'hashPrivate', args: ['secret', key('absent')], at: 1 },
@@ -121,7 +124,13 @@ const observe = async (name, entry) => {
   }
   const proposal = contract.newProposal(entry.evaluate ?? entry.refuse ?? entry.either, options);
   // What differs from call to call and from name to name.
-  const neutral = (words) => words.replaceAll(proposal.getTransactionId(), 'TRANSACTION').replaceAll(name, 'OWN');
+  const { binding, timestamp } = bound(proposal);
+  const neutral = (words) =>
+    words
+      .replaceAll(proposal.getTransactionId(), 'TRANSACTION')
+      .replaceAll(binding, 'BINDING')
+      .replaceAll(timestamp, 'TIMESTAMP')
+      .replaceAll(name, 'OWN');
   const answer = proposal.evaluate().then((result) => ({ result: neutral(text(result)) }));
   if (entry.evaluate) return answer;
   if (entry.refuse) return { refusal: neutral(await refusal(answer)) };
@@ -142,6 +151,7 @@ test('twins are the same to a client', { skip: names.length < 2 && 'one implemen
     await t.test(`${kind} ${called} ${entry.args.join(' ')}`, () => {
       const expected = runs.get(reference)[index];
       assert.equal(expected.error, undefined);
+      if (called === 'context') assert.match(expected.result, /"TRANSACTION".*"BINDING","timestamp":"TIMESTAMP"/);
       for (const other of others) assert.deepEqual(runs.get(other)[index], expected, other);
     });
   }

@@ -242,7 +242,10 @@ impl World {
         same("the status", answer.get("status").and_then(serde_json::Value::as_i64), Some(200))?;
         let read = serde_json::to_string(&["ReadAsset", &id])?;
         let asset = self.evaluate("call", &["basic", "", &read]).await?;
-        same("the other chaincode's asset", asset.contains("Tomoko"), true)
+        same("the other chaincode's asset", asset.contains("Tomoko"), true)?;
+        let delete = serde_json::to_string(&["DeleteAsset", &id])?;
+        self.submit("call", &["basic", "", &delete]).await?;
+        Ok(())
     }
 
     async fn at_once(&self) -> Result<(), Failure> {

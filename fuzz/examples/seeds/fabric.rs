@@ -1,20 +1,31 @@
 //! What Fabric's peers, clients and chaincodes send.
 
-use hlf_proto::common::{ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader};
-use hlf_proto::gateway::{ChaincodeEventsResponse, ErrorDetail};
+use hlf_gateway::Checkpoint;
+use hlf_gateway::lifecycle::{ChaincodeServer, Package};
+use hlf_proto::common::{
+    Block, BlockData, BlockHeader, ChannelHeader, Envelope, Header, HeaderType, Payload, SignatureHeader,
+};
+use hlf_proto::gateway::{
+    ChaincodeEventsRequest, ChaincodeEventsResponse, CommitStatusRequest, ErrorDetail, PreparedTransaction,
+    ProposedTransaction, SignedChaincodeEventsRequest, SignedCommitStatusRequest,
+};
 use hlf_proto::google::rpc;
 use hlf_proto::kvrwset::{KvRead, KvWrite, KvrwSet};
 use hlf_proto::msp::SerializedIdentity;
+use hlf_proto::orderer::seek_position::Type as Seek;
+use hlf_proto::orderer::{SeekInfo, SeekOldest, SeekPosition, SeekSpecified};
 use hlf_proto::protos::chaincode_message::Type;
+use hlf_proto::protos::deliver_response::Type as Delivered;
 use hlf_proto::protos::{
     ChaincodeAction, ChaincodeActionPayload, ChaincodeEndorsedAction, ChaincodeEvent,
     ChaincodeHeaderExtension, ChaincodeId, ChaincodeInput, ChaincodeInvocationSpec, ChaincodeMessage,
-    ChaincodeProposalPayload, ChaincodeSpec, Endorsement, Proposal, ProposalResponsePayload, Response,
-    SignedProposal, Transaction, TransactionAction,
+    ChaincodeProposalPayload, ChaincodeSpec, DeliverResponse, Endorsement, GetState, GetStateByRange,
+    Proposal, ProposalResponsePayload, PutState, Response, SignedProposal, Transaction, TransactionAction,
 };
 use hlf_proto::queryresult::{KeyModification, Kv};
 use hlf_proto::rwset::{NsReadWriteSet, TxReadWriteSet};
 use hlf_proto::{Any, Message, Timestamp};
+use hlf_shim::{KeyEndorsementPolicy, PolicyRole};
 use lockstep_fuzz::scene::Scene;
 use lockstep_fuzz::{DEVNET, GATEWAY, SHIM};
 use lockstep_protocol::Refusal;
@@ -162,8 +173,68 @@ fn gateway() {
         let events = events.iter().copied().map(event).collect();
         with_length(&ChaincodeEventsResponse { events, block_number }.encode_to_vec())
     };
+    stages(&seeds, &header, &payload);
+    let checkpoint = Checkpoint::after_transaction(7, "01");
+    seeds.valid("checkpoint", "1", serde_json::to_vec(&checkpoint).unwrap());
+    let package = Package::of_service("basic_1.0", &ChaincodeServer::new("127.0.0.1:9999")).unwrap();
+    seeds.valid("package", "1", package.bytes());
+    let collections = r#"[{"name":"secret","policy":"OR('BankMSP.member')","maxPeerCount":1,"blockToLive":3,"memberOnlyRead":true,"endorsementPolicy":{"signaturePolicy":"AND('BankMSP.peer')"}}]"#;
+    seeds.valid("collections", "1", collections);
     seeds.valid("events", "3", [block(4, &[1, 2]), block(4, &[2]), block(6, &[3])].concat());
     seeds.valid("changes", "1", &changes);
+}
+
+/// Each stage with its number before it, and a block with the transaction.
+fn stages(seeds: &Seeds, header: &Header, payload: &ChaincodeProposalPayload) {
+    let signed = SignedProposal { proposal_bytes: proposal(header, payload), signature: vec![1] };
+    let proposed = ProposedTransaction {
+        transaction_id: "01".to_owned(),
+        proposal: Some(signed),
+        endorsing_organizations: vec!["BankMSP".to_owned()],
+    };
+    let envelope = Envelope { payload: transaction(header, payload).encode_to_vec(), signature: vec![1] };
+    let prepared = PreparedTransaction { transaction_id: "01".to_owned(), envelope: Some(envelope.clone()) };
+    let status = CommitStatusRequest {
+        transaction_id: "01".to_owned(),
+        channel_id: "channel".to_owned(),
+        identity: creator(),
+    };
+    let events = ChaincodeEventsRequest {
+        channel_id: "channel".to_owned(),
+        chaincode_id: "basic".to_owned(),
+        identity: creator(),
+        ..ChaincodeEventsRequest::default()
+    };
+    let commit = SignedCommitStatusRequest { request: status.encode_to_vec(), signature: vec![1] };
+    let events = SignedChaincodeEventsRequest { request: events.encode_to_vec(), signature: vec![1] };
+    let blocks = Envelope { payload: seek(header).encode_to_vec(), signature: vec![1] };
+    for (number, name, bytes) in [
+        (0, "proposal", proposed.encode_to_vec()),
+        (1, "transaction", prepared.encode_to_vec()),
+        (2, "commit", commit.encode_to_vec()),
+        (3, "events", events.encode_to_vec()),
+        (4, "blocks", blocks.encode_to_vec()),
+    ] {
+        seeds.valid("stage", name, [&[number], bytes.as_slice()].concat());
+    }
+    let block = Block {
+        header: Some(BlockHeader { number: 7, ..BlockHeader::default() }),
+        data: Some(BlockData { data: vec![envelope.encode_to_vec()] }),
+        ..Block::default()
+    };
+    let delivered = DeliverResponse { r#type: Some(Delivered::Block(block)) };
+    seeds.valid("delivered", "1", delivered.encode_to_vec());
+}
+
+/// A request for all blocks.
+fn seek(header: &Header) -> Payload {
+    let position = |kind| Some(SeekPosition { r#type: Some(kind) });
+    let info = SeekInfo {
+        start: position(Seek::Oldest(SeekOldest {})),
+        stop: position(Seek::Specified(SeekSpecified { number: u64::MAX })),
+        ..SeekInfo::default()
+    };
+    Payload { header: Some(header.clone()), data: info.encode_to_vec() }
 }
 
 fn shim() {
@@ -206,6 +277,12 @@ fn shim() {
         is_delete: false,
     };
     seeds.valid("key-change", "1", change.encode_to_vec());
+    for (name, argument) in [("float", "-1.5e+21"), ("whole", "17"), ("list", "[1,-2]")] {
+        seeds.valid("argument", name, argument);
+    }
+    let mut policy = KeyEndorsementPolicy::new();
+    policy.add(PolicyRole::Peer, ["BankMSP", "VendorMSP"]);
+    seeds.valid("key-policy", "1", policy.encode());
 }
 
 fn devnet() {
@@ -217,4 +294,29 @@ fn devnet() {
     seeds.valid("read-write-set", "1", set().encode_to_vec());
     seeds.valid("policy", "1", "OutOf(2, 'BankMSP.peer', AND('ClientMSP.peer', 'VendorMSP.admin'))");
     seeds.valid("signature", "1", [0x30, 6, 2, 1, 5, 2, 1, 7]);
+    let message = |kind: Type, payload: Vec<u8>| ChaincodeMessage {
+        r#type: kind.into(),
+        payload,
+        txid: "tx".to_owned(),
+        channel_id: "channel".to_owned(),
+        ..ChaincodeMessage::default()
+    };
+    let read = GetState { key: "a".to_owned(), ..GetState::default() };
+    let write = PutState { key: "a".to_owned(), value: vec![1], ..PutState::default() };
+    let range = GetStateByRange { start_key: "a".to_owned(), ..GetStateByRange::default() };
+    let said = [
+        message(Type::Register, basic().encode_to_vec()),
+        message(Type::GetState, read.encode_to_vec()),
+        message(Type::GetStateByRange, range.encode_to_vec()),
+        message(Type::PutState, write.encode_to_vec()),
+        message(Type::Completed, Response { status: 200, ..Response::default() }.encode_to_vec()),
+    ];
+    let said: Vec<u8> = said.iter().flat_map(|message| with_length(&message.encode_to_vec())).collect();
+    seeds.valid("chaincode", "1", said);
+    let package = Package::of_service("basic_1.0", &ChaincodeServer::new("127.0.0.1:9999")).unwrap();
+    seeds.valid("package", "1", package.bytes());
+    let request = Envelope { payload: seek(&header).encode_to_vec(), signature: vec![1] };
+    seeds.valid("seek", "1", request.encode_to_vec());
+    let query = r#"{"selector":{"$or":[{"owner":{"$regex":"^a"}},{"size":{"$gt":10}}]},"sort":["owner"],"fields":["size"]}"#;
+    seeds.valid("rich-query", "1", query);
 }

@@ -150,6 +150,17 @@ const sets = (transaction, chaincode) => {
   return { namespaces, event: event.length > 0 ? [text(dig(event, 3)), text(dig(event, 4))] : null };
 };
 
+// What the chaincode must find in a proposal: its binding, the hash of nonce, creator and epoch 0; and its time.
+const bound = (proposal) => {
+  // ProposedTransaction.proposal.proposal_bytes → Proposal.header
+  const header = dig(Buffer.from(proposal.getBytes()), 2, 1, 1);
+  const [creator, nonce] = [1, 2].map((field) => dig(header, 2, field));
+  const time = dig(header, 1, 3);
+  const [seconds, nanos] = [1, 2].map((field) => all(time, field)[0] ?? 0);
+  const hash = crypto.createHash('sha256').update(nonce).update(creator).update(Buffer.alloc(8));
+  return { binding: hash.digest('hex'), timestamp: `${seconds}.${nanos}` };
+};
+
 // The gateways of all organisations.
 const openAll = (folder) => profile(folder).organizations.map((_organization, index) => open(folder, index));
 
@@ -182,4 +193,4 @@ const submit = async (peers, contract, name, options = {}) => {
   };
 };
 
-module.exports = { chaincodes, open, openAll, profile, reached, refusal, submit, text };
+module.exports = { bound, chaincodes, open, openAll, profile, reached, refusal, submit, text };

@@ -41,6 +41,16 @@ class Protocol extends Contract {
     return (await ctx.stub.getState(key)).toString();
   }
 
+  async getMany(ctx, keys) {
+    const found = [];
+    for (const key of JSON.parse(keys)) found.push((await ctx.stub.getState(key)).toString());
+    return found;
+  }
+
+  async putMany(ctx, entries) {
+    for (const [key, value] of JSON.parse(entries)) await ctx.stub.putState(key, Buffer.from(value));
+  }
+
   async fill(ctx, prefix, count) {
     for (let number = 0; number < Number(count); number += 1) {
       const key = `${prefix}${String(number).padStart(3, '0')}`;
@@ -100,6 +110,12 @@ class Protocol extends Contract {
     return Buffer.from(await ctx.stub.getPrivateData(collection, key)).toString();
   }
 
+  async getManyPrivate(ctx, collection, keys) {
+    const found = [];
+    for (const key of JSON.parse(keys)) found.push(Buffer.from(await ctx.stub.getPrivateData(collection, key)).toString());
+    return found;
+  }
+
   async hashPrivate(ctx, collection, key) {
     return Buffer.from(await ctx.stub.getPrivateDataHash(collection, key)).toString('hex');
   }
@@ -154,6 +170,7 @@ class Protocol extends Contract {
   async context(ctx, _argument) {
     const { stub } = ctx;
     const transient = [...stub.getTransient()].map(([name, value]) => [name, Buffer.from(value).toString()]);
+    const { seconds, nanos } = stub.getTxTimestamp();
     const { fcn, params } = stub.getFunctionAndParameters();
     return {
       channel: stub.getChannelID(),
@@ -163,6 +180,8 @@ class Protocol extends Contract {
       client: ctx.clientIdentity.getMSPID(),
       peer: stub.getMspID(),
       transient: Object.fromEntries(transient.sort()),
+      binding: stub.getBinding(),
+      timestamp: `${seconds}.${nanos}`,
     };
   }
 

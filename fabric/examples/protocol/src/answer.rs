@@ -50,6 +50,9 @@ pub(crate) struct Context {
     pub(crate) client: String,
     pub(crate) peer: String,
     pub(crate) transient: BTreeMap<String, String>,
+    pub(crate) binding: String,
+    /// Seconds and nanoseconds, with a point between.
+    pub(crate) timestamp: String,
 }
 
 impl From<Page<KeyValue>> for Keys {
@@ -74,6 +77,10 @@ impl From<CompositeKey> for Parts {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A value, or nothing at all if there is none.

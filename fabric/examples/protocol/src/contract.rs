@@ -3,7 +3,7 @@
 use hlf_shim::{CompositeKey, KeyEndorsementPolicy, PolicyRole, Stub, contract};
 
 use crate::answer::{
-    Called, Context, Document, Keys, Pair, Parts, by_attributes, pairs, text, text_or_empty,
+    Called, Context, Document, Keys, Pair, Parts, by_attributes, hex, pairs, text, text_or_empty,
 };
 use crate::error::ProtocolError;
 
@@ -29,6 +29,23 @@ impl Protocol {
     #[transaction(submit)]
     async fn remove(&self, stub: &Stub, key: String) -> Answer<()> {
         Ok(stub.delete(&key).await?)
+    }
+
+    /// Several reads as one message to the peer, where it takes that.
+    #[transaction(evaluate)]
+    async fn get_many(&self, stub: &Stub, keys: Vec<String>) -> Answer<Vec<String>> {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        Ok(stub.get_many(&keys).await?.into_iter().map(text_or_empty).collect())
+    }
+
+    /// Several writes as one message to the peer, where it takes that.
+    #[transaction(submit)]
+    async fn put_many(&self, stub: &Stub, entries: Vec<Pair>) -> Answer<()> {
+        stub.start_write_batch();
+        for (key, value) in entries {
+            stub.put(&key, value).await?;
+        }
+        Ok(stub.finish_write_batch().await?)
     }
 
     /// Writes that many documents.
@@ -131,9 +148,19 @@ impl Protocol {
     }
 
     #[transaction(evaluate)]
+    async fn get_many_private(
+        &self,
+        stub: &Stub,
+        collection: String,
+        keys: Vec<String>,
+    ) -> Answer<Vec<String>> {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        Ok(stub.private(collection).get_many(&keys).await?.into_iter().map(text_or_empty).collect())
+    }
+
+    #[transaction(evaluate)]
     async fn hash_private(&self, stub: &Stub, collection: String, key: String) -> Answer<String> {
-        let hash = stub.private(collection).hash(&key).await?.unwrap_or_default();
-        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&stub.private(collection).hash(&key).await?.unwrap_or_default()))
     }
 
     #[transaction(evaluate)]
@@ -229,6 +256,7 @@ impl Protocol {
         let (function, parameters) =
             arguments.split_first().map(|(f, p)| (f.clone(), p.to_vec())).unwrap_or_default();
         let transient = stub.transient()?.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+        let timestamp = stub.timestamp()?;
         Ok(Context {
             channel: stub.channel_id().to_owned(),
             transaction: stub.tx_id().to_owned(),
@@ -237,6 +265,8 @@ impl Protocol {
             client: stub.client_identity()?.msp_id().to_owned(),
             peer: stub.local_msp_id().unwrap_or_default().to_owned(),
             transient,
+            binding: hex(&stub.binding()?),
+            timestamp: format!("{}.{}", timestamp.seconds, timestamp.nanos),
         })
     }
 

@@ -20,6 +20,8 @@ async fn answers_are_what_the_twin_makes_of_them() {
         ("put", &["a", "2"], "2"),
         ("remove", &["a"], ""),
         ("history", &["a"], r#"[null,"2","1"]"#),
+        ("putMany", &[r#"[["m1","x"],["m2","y"]]"#], ""),
+        ("getMany", &[r#"["m1","absent","m2"]"#], r#"["x","","y"]"#),
         ("fill", &["n", "3"], ""),
         (
             "range",
