@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let Environment { address, config } = Environment::read()?;
+    let Environment { address, config, .. } = Environment::read()?;
     let listener = TcpListener::bind(&address).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stop = async move {
