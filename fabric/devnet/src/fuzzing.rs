@@ -19,10 +19,12 @@ use prost::Message as _;
 use crate::chaincode::calls::Features;
 use crate::chaincode::session::{Callee, Invocation, NestedCall, Reaction, Session};
 use crate::core::definition::{Definition, Definitions};
-use crate::core::memory::MemoryLedger;
+use crate::core::memory::{Committed, MemoryLedger};
 use crate::core::policy::{Policy, Principal, Role};
-use crate::core::rwset::ReadWriteSet;
+use crate::core::rwset::{ReadWriteSet, RwsetBuilder};
 use crate::core::simulator::{Context, Setting, Simulator};
+use crate::core::snapshot::Version;
+use crate::core::updates::Updates;
 use crate::identity::certificate::ParsedCertificate;
 use crate::identity::generate;
 use crate::identity::msp::MspManager;
@@ -48,9 +50,12 @@ pub fn certificate(pem: &[u8]) -> bool {
     ParsedCertificate::from_pem(pem).is_ok()
 }
 
-/// Lets a chaincode say anything while one transaction, `tx` of the channel `channel`, runs on an empty ledger; gives what
-/// it is answered, up to the first message that ends its stream, and whether it ended the transaction. What it asks of
+/// Lets a chaincode say anything while one transaction, `tx` of the channel `channel`, runs on a ledger of three keys; gives
+/// what it is answered, up to the first message that ends its stream, and whether it ended the transaction. What it asks of
 /// other chaincodes stays without answer.
+///
+/// # Panics
+/// When an empty ledger cannot be read.
 #[must_use]
 pub fn chaincode(messages: impl IntoIterator<Item = ChaincodeMessage>) -> (Vec<ChaincodeMessage>, bool) {
     let setting = Setting {
@@ -60,7 +65,7 @@ pub fn chaincode(messages: impl IntoIterator<Item = ChaincodeMessage>) -> (Vec<C
         peer: "Org1MSP".to_owned(),
         definitions: Arc::new(Definitions::default()),
     };
-    let simulator = Simulator::new(Arc::new(MemoryLedger::default()), setting);
+    let simulator = Simulator::new(Arc::new(three_keys()), setting);
     let mut session = Session::new(None, Features { batches: true, rich_queries: true });
     let begun = session.begin(Invocation {
         channel: "channel".to_owned(),
@@ -81,6 +86,19 @@ pub fn chaincode(messages: impl IntoIterator<Item = ChaincodeMessage>) -> (Vec<C
     }
     let ended = begun.is_some_and(|(_, mut finished)| finished.try_recv().is_ok());
     (answers, ended)
+}
+
+fn three_keys() -> MemoryLedger {
+    let mut builder = RwsetBuilder::default();
+    for key in ["a", "b", "c"] {
+        builder.write("basic", key, br#"{"owner":"ann","size":5}"#.to_vec());
+    }
+    let (mut ledger, mut updates) = (MemoryLedger::default(), Updates::default());
+    let applied = updates.apply(&builder.build().0, Version { block: 1, transaction: 0 }, &ledger);
+    applied.expect("an empty ledger can be read");
+    let committed = Committed { tx_id: "before", timestamp: None, code: TxValidationCode::Valid };
+    ledger.commit(1, &[committed], &updates);
+    ledger
 }
 
 /// Other chaincodes, of which there are none.

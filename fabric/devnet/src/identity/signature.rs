@@ -67,7 +67,7 @@ impl EcdsaSignature {
 
     /// Encodes it in DER.
     #[must_use]
-    pub(crate) fn to_der(&self) -> Vec<u8> {
+    pub(crate) fn to_der(self) -> Vec<u8> {
         let mut body = encode_number(&self.r);
         body.extend(encode_number(&self.s));
         let mut der = vec![0x30, u8::try_from(body.len()).unwrap_or(u8::MAX)];

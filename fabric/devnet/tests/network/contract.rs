@@ -39,7 +39,7 @@ impl Register {
             }
             ["Tell", name, payload] => {
                 stub.put(name, "told").await?;
-                stub.set_event(*name, *payload).unwrap();
+                stub.set_event(name, *payload).unwrap();
                 Response::success([])
             }
             ["Get", key] => Response::success(stub.get(key).await?.unwrap_or_default()),
