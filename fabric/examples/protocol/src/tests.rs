@@ -32,6 +32,7 @@ async fn answers_are_what_the_twin_makes_of_them() {
         ("putComposite", &["colour", r#"["red","1"]"#, "x"], ""),
         ("rangeComposite", &["colour", r#"["red"]"#], r#"[[["red","1"],"x"]]"#),
         ("parts", &["colour", "[]"], r#"{"objectType":"colour","attributes":[]}"#),
+        ("put", &["guarded", "1"], "1"),
         ("protect", &["guarded", r#"["B","A"]"#], ""),
         ("protectors", &["guarded"], r#"["A","B"]"#),
         ("protectors", &["other"], "[]"),
