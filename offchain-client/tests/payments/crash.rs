@@ -131,10 +131,8 @@ async fn a_wallet_from_an_old_copy_stops_for_ever() {
     let world = World::new().await;
     let (wallet, channel) = world.channel(100).await;
     assert_eq!(all(wallet.pay(channel, order(5), |_| {}).await.unwrap()), 5);
-    drop(wallet);
     let old = world.folder.path().join("old.db");
     copy_database(&world.wallet_folder().join("journal.db"), &old).await;
-    let wallet = world.wallet().await;
     assert_eq!(all(wallet.pay(channel, order(5), |_| {}).await.unwrap()), 5);
     let vendor_has = world.vendor_journal().await.channel(channel).await.unwrap().unwrap().head;
 
@@ -157,7 +155,6 @@ async fn a_wallet_that_is_said_to_be_restored_signs_nothing_on_what_it_finds_and
         assert_eq!(all(wallet.pay(channel, order(count), |_| {}).await.unwrap()), count);
     }
     wallet.release(released).await.unwrap();
-    drop(wallet);
     let copied = world.folder.path().join("copied.db");
     copy_database(&world.wallet_folder().join("journal.db"), &copied).await;
 
@@ -179,7 +176,7 @@ async fn a_wallet_that_is_said_to_be_restored_signs_nothing_on_what_it_finds_and
     assert_eq!(all(copy.pay(fresh, order(3), |_| {}).await.unwrap()), 3);
 }
 
-/// A copy of a database that nobody is writing to, its log included.
+/// A copy of a database that somebody has open, so that its log stays beside it, and nobody is writing to.
 async fn copy_database(from: &Path, to: &Path) {
     for end in ["", "-wal"] {
         let with = |path: &Path| std::path::PathBuf::from(format!("{}{end}", path.display()));

@@ -60,7 +60,7 @@ async fn a_stopped_channel_and_one_that_somebody_else_refunds_come_back_too() {
     let (wallet, channel) = world.channel(100).await;
     let mark = lockstep::store::Advance::new(channel, Phase::Open, Phase::Stopped);
     wallet.journal().save(lockstep::store::Change::Advance(mark)).await.unwrap();
-    assert!(doctor(&wallet, channel).await.2.contains("old copy"));
+    assert!(doctor(&wallet, channel).await.2.contains("comes from a copy"));
     set_ahead(&world, 24 * HOUR + Duration::from_secs(31));
     // The bank was faster.
     world.ledger.refund(channel);
