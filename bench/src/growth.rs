@@ -17,7 +17,10 @@ pub(crate) async fn measure(
     network: &NetworkUp,
     payments: u32,
 ) -> Result<GrowthRow, BenchError> {
-    let (wallet_before, vendor_before) = (parties.store_bytes("client"), parties.store_bytes("vendor"));
+    let stores = async || {
+        Ok::<_, BenchError>((parties.store_bytes("client").await?, parties.store_bytes("vendor").await?))
+    };
+    let (wallet_before, vendor_before) = stores().await?;
     let channel = parties.open(payments).await?;
     let paid = parties.run("client", &["pay", &channel, "--count", &payments.to_string()]).await?;
     let released = parties.run("client", &["release", &channel]).await?;
@@ -27,6 +30,7 @@ pub(crate) async fn measure(
     }
     let record = parties.record(&channel).await?;
     let (close_bytes, record_bytes) = sizes(&record)?;
+    let (wallet_after, vendor_after) = stores().await?;
     Ok(GrowthRow {
         network: network.profile.name.clone(),
         payments,
@@ -34,8 +38,8 @@ pub(crate) async fn measure(
         bytes_per_payment: number(&paid.printed, "bytes_per_payment")?,
         wallet_peak_bytes: paid.peak_bytes,
         vendor_peak_bytes: parties.vendor_peak(),
-        wallet_store_bytes: parties.store_bytes("client").saturating_sub(wallet_before),
-        vendor_store_bytes: parties.store_bytes("vendor").saturating_sub(vendor_before),
+        wallet_store_bytes: wallet_after.saturating_sub(wallet_before),
+        vendor_store_bytes: vendor_after.saturating_sub(vendor_before),
         release_s: number(&released.printed, "unlock_seconds")?,
         close_s: number(&close, "seconds")?,
         close_bytes,

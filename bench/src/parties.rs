@@ -5,11 +5,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::error::BenchError;
+use crate::error::{BenchError, Step as _};
 use crate::uploads::NetworkUp;
 
 /// How long a daemon may take until it says that it is ready.
@@ -111,10 +113,21 @@ impl Parties {
         self.vendor.as_ref().and_then(|daemon| daemon.child.id()).and_then(peak_of).unwrap_or_default()
     }
 
-    /// The bytes of a party's store: the database and its log.
-    pub(crate) fn store_bytes(&self, party: &str) -> u64 {
-        let size = |name: &str| std::fs::metadata(self.home(party).join(name)).map_or(0, |file| file.len());
-        size("journal.db") + size("journal.db-wal")
+    /// The bytes of a party's store: the pages of the database, wherever they lie. The files say less, since the log keeps its size
+    /// and is emptied now and then.
+    pub(crate) async fn store_bytes(&self, party: &str) -> Result<u64, BenchError> {
+        let file = self.home(party).join("journal.db");
+        if !file.exists() {
+            return Ok(0);
+        }
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut connection = options.connect().await.step("a journal")?;
+        let bytes: i64 =
+            sqlx::query_scalar("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+                .fetch_one(&mut connection)
+                .await
+                .step("a journal")?;
+        u64::try_from(bytes).map_err(|_| BenchError::WrongResult("the size of a journal"))
     }
 
     fn home(&self, party: &str) -> PathBuf {
