@@ -4,7 +4,7 @@ use hlf_proto::Message as _;
 use hlf_proto::gateway::{CommitStatusRequest, SignedCommitStatusRequest};
 
 use crate::connection::Failover;
-use crate::convert::{MalformedReply, decode};
+use crate::convert::{MalformedMessage, decode};
 use crate::deadlines::Deadlines;
 use crate::error::{CommitStatusError, StageCause};
 use crate::session::Session;
@@ -32,7 +32,7 @@ impl Commit {
         Self { session, transaction_id, request }
     }
 
-    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedMessage> {
         let signed: SignedCommitStatusRequest = decode("the signed commit status request", bytes)?;
         let request: CommitStatusRequest = decode("the commit status request", &signed.request)?;
         let transaction_id = request.transaction_id.into();

@@ -1,8 +1,9 @@
 //! What a connection may be told, and why there is none.
 
+use std::error::Error;
 use std::time::Duration;
 
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 /// What holds for the connections to all endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Default for ConnectOptions {
 }
 
 /// Why a gateway could not be connected to.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No endpoint was named.
@@ -79,7 +80,7 @@ pub enum ConnectError {
         address: String,
         /// What is wrong with it.
         #[source]
-        source: tonic::transport::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The PEM of certificate authorities holds no certificate.
     #[error("no certificate authority to check {address} with")]
@@ -97,7 +98,7 @@ pub enum ConnectError {
         address: String,
         /// What is wrong with them.
         #[source]
-        source: tonic::transport::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// Peers hang up on clients that ping more often than once a minute.
     #[error("a keepalive interval of {interval:?} is too short; it must be more than 60 s")]

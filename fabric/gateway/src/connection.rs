@@ -1,6 +1,7 @@
 //! The connections to the gateway peers of one organisation.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -25,8 +26,6 @@ pub(crate) struct Connection {
     preferred: AtomicUsize,
     /// The largest message, in bytes.
     message_limit: usize,
-    /// SHA-256 of the certificate that is shown in TLS, empty without one: some services bind requests to it.
-    tls_certificate_hash: Vec<u8>,
 }
 
 struct Peer {
@@ -39,9 +38,16 @@ struct Peer {
 pub(crate) struct Services {
     channel: Channel,
     message_limit: usize,
+    tls_certificate_hash: Arc<[u8]>,
 }
 
 impl Services {
+    /// SHA-256 of the certificate that is shown to this peer in TLS; empty without one. Some services bind requests to
+    /// it.
+    pub(crate) fn tls_certificate_hash(&self) -> &[u8] {
+        &self.tls_certificate_hash
+    }
+
     pub(crate) fn gateway(&self) -> GatewayClient<Channel> {
         GatewayClient::new(self.channel.clone())
             .max_decoding_message_size(self.message_limit)
@@ -86,15 +92,11 @@ impl Connection {
         let transports = transports(endpoints, options)?;
         let peers = transports
             .iter()
-            .map(|(address, transport)| Peer::new(address, transport.connect_lazy(), options));
+            .map(|(endpoint, transport)| Peer::new(endpoint, transport.connect_lazy(), options));
         Ok(Self {
             peers: peers.collect(),
             preferred: AtomicUsize::new(0),
             message_limit: options.message_limit,
-            tls_certificate_hash: endpoints
-                .iter()
-                .find_map(Endpoint::tls_certificate_hash)
-                .unwrap_or_default(),
         })
     }
 
@@ -102,16 +104,16 @@ impl Connection {
     pub(crate) async fn dial(endpoints: &[Endpoint], options: &ConnectOptions) -> Result<Self, ConnectError> {
         let mut connection = Self::lazy(endpoints, options)?;
         let mut failures = Vec::new();
-        for (index, (address, transport)) in transports(endpoints, options)?.iter().enumerate() {
+        for (index, (endpoint, transport)) in transports(endpoints, options)?.iter().enumerate() {
             match transport.connect().await {
                 Ok(channel) => {
                     if let Some(peer) = connection.peers.get_mut(index) {
-                        *peer = Peer::new(address, channel, options);
+                        *peer = Peer::new(endpoint, channel, options);
                     }
                     connection.preferred = AtomicUsize::new(index);
                     return Ok(connection);
                 }
-                Err(error) => failures.push(format!("{address}: {}", chain(&error))),
+                Err(error) => failures.push(format!("{}: {}", endpoint.address(), chain(&error))),
             }
         }
         Err(ConnectError::Unreachable { failures })
@@ -158,9 +160,10 @@ impl Connection {
         self.peers.iter().map(|peer| peer.address.as_str())
     }
 
-    /// SHA-256 of the certificate that is shown in TLS; empty without one.
+    /// SHA-256 of the certificate that is shown to the first peer that is shown one; empty without any.
     pub(crate) fn tls_certificate_hash(&self) -> &[u8] {
-        &self.tls_certificate_hash
+        let mut hashes = self.peers.iter().map(|peer| peer.services.tls_certificate_hash());
+        hashes.find(|hash| !hash.is_empty()).unwrap_or_default()
     }
 
     fn check_size(&self, message: &impl Message) -> Result<(), CallError> {
@@ -223,9 +226,13 @@ impl Drop for Silence<'_> {
 }
 
 impl Peer {
-    fn new(address: &str, channel: Channel, options: &ConnectOptions) -> Self {
-        let services = Services { channel, message_limit: options.message_limit };
-        Self { address: address.to_owned(), services }
+    fn new(endpoint: &Endpoint, channel: Channel, options: &ConnectOptions) -> Self {
+        let services = Services {
+            channel,
+            message_limit: options.message_limit,
+            tls_certificate_hash: endpoint.tls_certificate_hash().unwrap_or_default().into(),
+        };
+        Self { address: endpoint.address().to_owned(), services }
     }
 }
 
@@ -266,16 +273,13 @@ impl Deadline {
     }
 }
 
-fn transports(
-    endpoints: &[Endpoint],
+fn transports<'a>(
+    endpoints: &'a [Endpoint],
     options: &ConnectOptions,
-) -> Result<Vec<(String, Transport)>, ConnectError> {
+) -> Result<Vec<(&'a Endpoint, Transport)>, ConnectError> {
     options.check()?;
     if endpoints.is_empty() {
         return Err(ConnectError::NoEndpoint);
     }
-    endpoints
-        .iter()
-        .map(|endpoint| Ok((endpoint.address().to_owned(), endpoint.transport(options)?)))
-        .collect()
+    endpoints.iter().map(|endpoint| Ok((endpoint, endpoint.transport(options)?))).collect()
 }

@@ -1,19 +1,21 @@
 //! From the wire's messages to ours.
 
+use std::error::Error;
+
 use hlf_proto::Message;
 use hlf_proto::common::{ChannelHeader, Envelope, Header, Payload};
 use hlf_proto::protos::{
     ChaincodeAction, ChaincodeActionPayload, ChaincodeProposalPayload, Proposal, ProposalResponsePayload,
     Transaction,
 };
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 use crate::transaction_id::TransactionId;
 
-/// Bytes that are not the message that they are said to be.
-#[derive(Debug, Error)]
+/// Bytes that are not the message that they are said to be, whether a peer sent them or the caller handed them in.
+#[derive(Debug, ThisError)]
 #[non_exhaustive]
-pub enum MalformedReply {
+pub enum MalformedMessage {
     /// Bytes do not decode.
     #[error("cannot decode {what}")]
     Undecodable {
@@ -21,7 +23,7 @@ pub enum MalformedReply {
         what: &'static str,
         /// What is wrong with them.
         #[source]
-        source: prost::DecodeError,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// A part is missing.
     #[error("{what} is missing")]
@@ -37,8 +39,8 @@ pub enum MalformedReply {
     },
 }
 
-pub(crate) fn decode<M: Message + Default>(what: &'static str, bytes: &[u8]) -> Result<M, MalformedReply> {
-    M::decode(bytes).map_err(|source| MalformedReply::Undecodable { what, source })
+pub(crate) fn decode<M: Message + Default>(what: &'static str, bytes: &[u8]) -> Result<M, MalformedMessage> {
+    M::decode(bytes).map_err(|error| MalformedMessage::Undecodable { what, source: error.into() })
 }
 
 /// What a header says about the transaction under it.
@@ -48,9 +50,9 @@ pub(crate) struct HeaderFacts {
 }
 
 impl TryFrom<&Header> for HeaderFacts {
-    type Error = MalformedReply;
+    type Error = MalformedMessage;
 
-    fn try_from(header: &Header) -> Result<Self, MalformedReply> {
+    fn try_from(header: &Header) -> Result<Self, MalformedMessage> {
         let channel_header: ChannelHeader = decode("the channel header", &header.channel_header)?;
         Ok(Self { channel: channel_header.channel_id, transaction_id: channel_header.tx_id.into() })
     }
@@ -63,7 +65,7 @@ pub(crate) struct ProposalFacts {
 }
 
 impl ProposalFacts {
-    pub(crate) fn decode(proposal_bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn decode(proposal_bytes: &[u8]) -> Result<Self, MalformedMessage> {
         let proposal: Proposal = decode("the proposal", proposal_bytes)?;
         let payload: ChaincodeProposalPayload = decode("the proposal's payload", &proposal.payload)?;
         Ok(Self { header: decode("the proposal's header", &proposal.header)?, input: payload.input })
@@ -80,36 +82,36 @@ pub(crate) struct TransactionFacts {
 }
 
 impl TryFrom<&Envelope> for TransactionFacts {
-    type Error = MalformedReply;
+    type Error = MalformedMessage;
 
-    fn try_from(envelope: &Envelope) -> Result<Self, MalformedReply> {
+    fn try_from(envelope: &Envelope) -> Result<Self, MalformedMessage> {
         let payload: Payload = decode("the transaction's payload", &envelope.payload)?;
-        let header = payload.header.ok_or(MalformedReply::Missing { what: "the transaction's header" })?;
+        let header = payload.header.ok_or(MalformedMessage::Missing { what: "the transaction's header" })?;
         let transaction: Transaction = decode("the transaction", &payload.data)?;
         let action = transaction
             .actions
             .first()
-            .ok_or(MalformedReply::Missing { what: "the transaction's action" })?;
+            .ok_or(MalformedMessage::Missing { what: "the transaction's action" })?;
         let action: ChaincodeActionPayload = decode("the transaction's action", &action.payload)?;
         let input: ChaincodeProposalPayload =
             decode("the transaction's proposal", &action.chaincode_proposal_payload)?;
-        let endorsed = action.action.ok_or(MalformedReply::Missing { what: "the endorsed action" })?;
+        let endorsed = action.action.ok_or(MalformedMessage::Missing { what: "the endorsed action" })?;
         let response: ProposalResponsePayload =
             decode("the proposal's response", &endorsed.proposal_response_payload)?;
         let effect: ChaincodeAction = decode("the chaincode's action", &response.extension)?;
-        let answer = effect.response.ok_or(MalformedReply::Missing { what: "the chaincode's response" })?;
+        let answer = effect.response.ok_or(MalformedMessage::Missing { what: "the chaincode's response" })?;
         Ok(Self { header, input: input.input, result: answer.payload })
     }
 }
 
 impl TransactionFacts {
     /// The gateway peer assembles the transaction that we sign. It must be the one that we proposed.
-    pub(crate) fn check_against(&self, proposal: &ProposalFacts) -> Result<(), MalformedReply> {
+    pub(crate) fn check_against(&self, proposal: &ProposalFacts) -> Result<(), MalformedMessage> {
         if self.header != proposal.header {
-            return Err(MalformedReply::NotAsProposed { what: "header" });
+            return Err(MalformedMessage::NotAsProposed { what: "header" });
         }
         if self.input != proposal.input {
-            return Err(MalformedReply::NotAsProposed { what: "input" });
+            return Err(MalformedMessage::NotAsProposed { what: "input" });
         }
         Ok(())
     }

@@ -45,7 +45,10 @@ impl Endpoint {
 
     /// The transport's form of the endpoint.
     pub(crate) fn transport(&self, options: &ConnectOptions) -> Result<Transport, ConnectError> {
-        let bad_address = |source| ConnectError::BadAddress { address: self.address.clone(), source };
+        let bad_address = |error: tonic::transport::Error| ConnectError::BadAddress {
+            address: self.address.clone(),
+            source: error.into(),
+        };
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let transport = Transport::from_shared(format!("{scheme}://{}", self.address))
             .map_err(bad_address)?
@@ -58,9 +61,10 @@ impl Endpoint {
             None => Ok(transport),
             Some(tls) => {
                 let config = tls.config(&self.address)?.timeout(bounded(options.connect_timeout));
-                transport
-                    .tls_config(config)
-                    .map_err(|source| ConnectError::BadTls { address: self.address.clone(), source })
+                transport.tls_config(config).map_err(|error| ConnectError::BadTls {
+                    address: self.address.clone(),
+                    source: error.into(),
+                })
             }
         }
     }

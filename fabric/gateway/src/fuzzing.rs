@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use crate::convert::{ProposalFacts, TransactionFacts, decode};
 use crate::error::{CallError, EndorseError, EvaluateError};
 use crate::events::{ChaincodeEvent, admitted};
-use crate::{Endpoint, Gateway, Identity, MalformedReply, TransactionId};
+use crate::{Endpoint, Gateway, Identity, MalformedMessage, TransactionId};
 
 /// A call's failure as both stages that the chaincode can refuse see it, read from a received status.
 #[must_use]
@@ -23,8 +23,8 @@ pub fn failures(code: i32, message: &str, details: &[u8]) -> (EvaluateError, End
 /// What the chaincode answered, from the transaction that a gateway peer hands out to be signed for a proposal.
 ///
 /// # Errors
-/// [`MalformedReply`].
-pub fn transaction(proposal: &[u8], envelope: &[u8]) -> Result<Vec<u8>, MalformedReply> {
+/// [`MalformedMessage`].
+pub fn transaction(proposal: &[u8], envelope: &[u8]) -> Result<Vec<u8>, MalformedMessage> {
     let envelope: Envelope = decode("the envelope", envelope)?;
     let facts = TransactionFacts::try_from(&envelope)?;
     facts.check_against(&ProposalFacts::decode(proposal)?)?;

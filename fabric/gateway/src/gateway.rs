@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::commit::Commit;
 use crate::connect::{ConnectError, ConnectOptions};
 use crate::connection::Connection;
-use crate::convert::MalformedReply;
+use crate::convert::MalformedMessage;
 use crate::deadlines::Deadlines;
 use crate::endpoint::Endpoint;
 use crate::events::{BlockEventsRequest, DeliveredBlock, EventsRequest};
@@ -66,32 +66,32 @@ impl Gateway {
     /// Takes up a proposal from [`Proposal::bytes`], signed or not.
     ///
     /// # Errors
-    /// [`MalformedReply`] when the bytes are none.
-    pub fn proposal_from_bytes(&self, bytes: &[u8]) -> Result<Proposal, MalformedReply> {
+    /// [`MalformedMessage`] when the bytes are none.
+    pub fn proposal_from_bytes(&self, bytes: &[u8]) -> Result<Proposal, MalformedMessage> {
         Proposal::from_bytes(self.session.clone(), bytes)
     }
 
     /// Takes up a transaction from [`Transaction::bytes`], signed or not.
     ///
     /// # Errors
-    /// [`MalformedReply`] when the bytes are none.
-    pub fn transaction_from_bytes(&self, bytes: &[u8]) -> Result<Transaction, MalformedReply> {
+    /// [`MalformedMessage`] when the bytes are none.
+    pub fn transaction_from_bytes(&self, bytes: &[u8]) -> Result<Transaction, MalformedMessage> {
         Transaction::from_bytes(self.session.clone(), bytes)
     }
 
     /// Takes up a commit from [`Commit::bytes`], signed or not.
     ///
     /// # Errors
-    /// [`MalformedReply`] when the bytes are none.
-    pub fn commit_from_bytes(&self, bytes: &[u8]) -> Result<Commit, MalformedReply> {
+    /// [`MalformedMessage`] when the bytes are none.
+    pub fn commit_from_bytes(&self, bytes: &[u8]) -> Result<Commit, MalformedMessage> {
         Commit::from_bytes(self.session.clone(), bytes)
     }
 
     /// Takes up a request for a chaincode's events from [`EventsRequest::bytes`], signed or not.
     ///
     /// # Errors
-    /// [`MalformedReply`] when the bytes are none.
-    pub fn chaincode_events_from_bytes(&self, bytes: &[u8]) -> Result<EventsRequest, MalformedReply> {
+    /// [`MalformedMessage`] when the bytes are none.
+    pub fn chaincode_events_from_bytes(&self, bytes: &[u8]) -> Result<EventsRequest, MalformedMessage> {
         EventsRequest::from_bytes(self.session.clone(), bytes)
     }
 
@@ -99,11 +99,11 @@ impl Gateway {
     /// does not stand in it.
     ///
     /// # Errors
-    /// [`MalformedReply`] when the bytes are none.
+    /// [`MalformedMessage`] when the bytes are none.
     pub fn block_events_from_bytes<B: DeliveredBlock>(
         &self,
         bytes: &[u8],
-    ) -> Result<BlockEventsRequest<B>, MalformedReply> {
+    ) -> Result<BlockEventsRequest<B>, MalformedMessage> {
         BlockEventsRequest::from_bytes(self.session.clone(), bytes)
     }
 }

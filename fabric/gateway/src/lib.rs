@@ -86,7 +86,7 @@ pub use backoff::Backoff;
 pub use commit::Commit;
 pub use connect::{ConnectError, ConnectOptions};
 pub use contract::Contract;
-pub use convert::MalformedReply;
+pub use convert::MalformedMessage;
 pub use deadlines::Deadlines;
 pub use endpoint::{Endpoint, Tls};
 pub use error::{

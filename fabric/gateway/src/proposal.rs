@@ -5,7 +5,7 @@ use hlf_proto::gateway::{EndorseRequest, EvaluateRequest, PreparedTransaction, P
 use hlf_proto::protos::SignedProposal;
 
 use crate::connection::Failover;
-use crate::convert::{HeaderFacts, MalformedReply, ProposalFacts, TransactionFacts, decode};
+use crate::convert::{HeaderFacts, MalformedMessage, ProposalFacts, TransactionFacts, decode};
 use crate::deadlines::Deadlines;
 use crate::error::{EndorseError, EvaluateError, StageCause};
 use crate::session::Session;
@@ -35,9 +35,9 @@ impl Proposal {
         Self { session, channel, transaction_id, proposal, organizations }
     }
 
-    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedMessage> {
         let message: ProposedTransaction = decode("the proposed transaction", bytes)?;
-        let signed = message.proposal.ok_or(MalformedReply::Missing { what: "the proposal" })?;
+        let signed = message.proposal.ok_or(MalformedMessage::Missing { what: "the proposal" })?;
         let facts = HeaderFacts::try_from(&ProposalFacts::decode(&signed.proposal_bytes)?.header)?;
         Ok(Self {
             proposal: session.signable_from_wire(signed.proposal_bytes, signed.signature),
@@ -110,7 +110,7 @@ impl Proposal {
                 peer.gateway().evaluate(request).await
             })
             .await?;
-        let missing = StageCause::Reply(MalformedReply::Missing { what: "the result" });
+        let missing = StageCause::Reply(MalformedMessage::Missing { what: "the result" });
         response.result.map(|result| result.payload).ok_or(missing)
     }
 
@@ -145,8 +145,8 @@ impl Proposal {
     fn transaction(
         &self,
         envelope: Option<hlf_proto::common::Envelope>,
-    ) -> Result<Transaction, MalformedReply> {
-        let envelope = envelope.ok_or(MalformedReply::Missing { what: "the prepared transaction" })?;
+    ) -> Result<Transaction, MalformedMessage> {
+        let envelope = envelope.ok_or(MalformedMessage::Missing { what: "the prepared transaction" })?;
         TransactionFacts::try_from(&envelope)?
             .check_against(&ProposalFacts::decode(self.proposal.message())?)?;
         let prepared =

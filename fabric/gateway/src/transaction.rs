@@ -6,7 +6,7 @@ use hlf_proto::gateway::{PreparedTransaction, SubmitRequest};
 
 use crate::commit::Commit;
 use crate::connection::Failover;
-use crate::convert::{HeaderFacts, MalformedReply, TransactionFacts, decode};
+use crate::convert::{HeaderFacts, MalformedMessage, TransactionFacts, decode};
 use crate::deadlines::Deadlines;
 use crate::error::{StageCause, SubmitError};
 use crate::session::Session;
@@ -25,8 +25,8 @@ pub struct Transaction {
 
 impl Transaction {
     /// Takes a prepared transaction. Channel and id are those under the signature, not those beside it.
-    pub(crate) fn new(session: Session, prepared: PreparedTransaction) -> Result<Self, MalformedReply> {
-        let envelope = prepared.envelope.ok_or(MalformedReply::Missing { what: "the envelope" })?;
+    pub(crate) fn new(session: Session, prepared: PreparedTransaction) -> Result<Self, MalformedMessage> {
+        let envelope = prepared.envelope.ok_or(MalformedMessage::Missing { what: "the envelope" })?;
         let facts = TransactionFacts::try_from(&envelope)?;
         let header = HeaderFacts::try_from(&facts.header)?;
         Ok(Self {
@@ -38,7 +38,7 @@ impl Transaction {
         })
     }
 
-    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedMessage> {
         Self::new(session, decode("the prepared transaction", bytes)?)
     }
 

@@ -3,5 +3,7 @@
 mod query;
 mod selector;
 
+mod path;
+
 pub use query::{Entry, Found, RichQuery, RichQueryError, Search};
 pub use selector::SelectorError;

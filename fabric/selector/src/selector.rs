@@ -1,4 +1,5 @@
-//! CouchDB's selectors: which JSON documents a rich query finds.
+//! CouchDB's selectors: which JSON documents a rich query finds, as `src/mango/src/mango_selector.erl` of CouchDB 3.4.2
+//! (that Fabric is tested with) has it.
 //!
 //! Values of different types are ordered as in CouchDB: null, booleans, numbers, strings, arrays, objects. Strings are
 //! ordered by their code points; CouchDB orders them by the rules of ICU, which differ for letters of both cases.
@@ -8,6 +9,8 @@ use std::cmp::Ordering;
 use regex::Regex;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::path::{Path, Place};
 
 /// Deepest nesting of a selector.
 const MAX_DEPTH: usize = 32;
@@ -21,9 +24,19 @@ const MAX_REGEX: usize = 1 << 20;
 pub enum SelectorError {
     /// Not an object.
     #[error(
-        "error handling CouchDB request. Error:invalid_selector,  Status Code:400,  Reason:Selector must be a JSON object"
+        "error handling CouchDB request. Error:invalid_selector_json,  Status Code:400,  Reason:Selector must be a JSON object"
     )]
     NoObject,
+    /// An operator stands where a field should be.
+    #[error(
+        "error handling CouchDB request. Error:invalid_selector,  Status Code:400,  Reason:One or more conditions is missing a field name."
+    )]
+    NoField,
+    /// A name of a field, or between two dots of one, is empty.
+    #[error(
+        "error handling CouchDB request. Error:invalid_field_name,  Status Code:400,  Reason:Invalid field name: {0}"
+    )]
+    FieldName(String),
     /// An operator that CouchDB does not have, or that is not supported here.
     #[error(
         "error handling CouchDB request. Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: {0} (supported are $eq, $ne, $gt, $gte, $lt, $lte, $exists, $type, $in, $nin, $size, $mod, $regex, $beginsWith, $all, $elemMatch, $allMatch, $keyMapMatch, $and, $or, $nor, $not)"
@@ -53,55 +66,6 @@ pub enum SelectorError {
     Depth,
 }
 
-/// The place of a field in a document, `colour.name`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Path(Vec<String>);
-
-impl Path {
-    /// Reads a path with dots between; `\.` is a dot in a name.
-    pub(crate) fn parse(text: &str) -> Self {
-        let mut names = vec![String::new()];
-        let mut letters = text.chars();
-        while let Some(letter) = letters.next() {
-            match (letter, names.last_mut()) {
-                ('.', _) => names.push(String::new()),
-                ('\\', Some(name)) => name.extend(letters.next()),
-                (letter, Some(name)) => name.push(letter),
-                (_, None) => {}
-            }
-        }
-        Self(names)
-    }
-
-    fn join(&self, other: &str) -> Self {
-        let mut names = self.0.clone();
-        names.extend(Self::parse(other).0);
-        Self(names)
-    }
-
-    /// The value at this place.
-    pub(crate) fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
-        self.0.iter().try_fold(document, |value, name| match value {
-            Value::Object(fields) => fields.get(name),
-            Value::Array(items) => name.parse::<usize>().ok().and_then(|index| items.get(index)),
-            _ => None,
-        })
-    }
-
-    /// Puts a value at this place of an object, with objects around it as needed.
-    pub(crate) fn insert(&self, target: &mut Value, value: Value) {
-        let mut place = target;
-        for name in &self.0 {
-            if !place.is_object() {
-                *place = Value::Object(Map::new());
-            }
-            let Value::Object(fields) = place else { return };
-            place = fields.entry(name.clone()).or_insert(Value::Null);
-        }
-        *place = value;
-    }
-}
-
 /// A condition on documents.
 #[derive(Debug)]
 pub(crate) struct Selector(Node);
@@ -121,7 +85,7 @@ enum Test {
     In(Vec<Value>),
     Type(String),
     Size(u64),
-    Mod(i64, i64),
+    Mod(i128, i128),
     Regex(Box<Regex>),
     BeginsWith(String),
     All(Vec<Value>),
@@ -138,7 +102,10 @@ impl Selector {
     /// When it is malformed or uses an operator that is not supported.
     pub(crate) fn parse(value: &Value) -> Result<Self, SelectorError> {
         let object = value.as_object().ok_or(SelectorError::NoObject)?;
-        Ok(Self(combination(object, &Path::default(), false, 0)?))
+        match combination(object, &Path::default(), false, 0)? {
+            Node::Field(path, _) if path.is_root() => Err(SelectorError::NoField),
+            node => Ok(Self(node)),
+        }
     }
 
     /// True when the document is one of those.
@@ -157,8 +124,11 @@ fn combination(
     if depth == MAX_DEPTH {
         return Err(SelectorError::Depth);
     }
-    let nodes = object.iter().map(|(name, value)| member(name, value, path, negated, depth + 1));
-    Ok(group(nodes.collect::<Result<_, _>>()?, negated))
+    let mut nodes = object.iter().map(|(name, value)| member(name, value, path, negated, depth + 1));
+    match (object.len(), nodes.next()) {
+        (1, Some(only)) => only,
+        (_, first) => Ok(group(first.into_iter().chain(nodes).collect::<Result<_, _>>()?, negated)),
+    }
 }
 
 fn group(nodes: Vec<Node>, any: bool) -> Node {
@@ -181,12 +151,16 @@ fn member(
         "$and" => Ok(group(each(negated)?, negated)),
         "$or" => Ok(group(each(negated)?, !negated)),
         "$nor" => Ok(group(each(!negated)?, negated)),
-        "$not" => condition(value, path, !negated, depth),
+        "$not" if value.is_object() => condition(value, path, !negated, depth),
+        "$not" => Err(bad()),
         operator if operator.starts_with('$') => {
             let test = test(operator, value, negated, depth)?;
             Ok(Node::Field(path.clone(), test))
         }
-        field => condition(value, &path.join(field), negated, depth),
+        field => {
+            let inner = Path::parse(field).ok_or_else(|| SelectorError::FieldName(field.to_owned()))?;
+            condition(value, &path.join(inner), negated, depth)
+        }
     }
 }
 
@@ -203,7 +177,10 @@ fn test(operator: &str, value: &Value, negated: bool, depth: usize) -> Result<Te
     let bad = || SelectorError::Argument { operator: operator.to_owned(), argument: value.to_string() };
     let text = || value.as_str().map(str::to_owned).ok_or_else(bad);
     let list = || value.as_array().cloned().ok_or_else(bad);
-    let inner = || condition(value, &Path::default(), false, depth).map(Box::new);
+    let inner = || match value {
+        Value::Object(_) => condition(value, &Path::default(), false, depth).map(Box::new),
+        _ => Err(bad()),
+    };
     let order = |orders: &[Ordering]| Test::Order(orders.to_vec(), value.clone());
     let plain = match operator {
         "$exists" => return Ok(Test::Exists(value.as_bool().ok_or_else(bad)? != negated)),
@@ -219,8 +196,9 @@ fn test(operator: &str, value: &Value, negated: bool, depth: usize) -> Result<Te
         "$size" => Test::Size(value.as_u64().ok_or_else(bad)?),
         "$mod" => match list()?.as_slice() {
             [divisor, remainder] => {
-                let divisor = divisor.as_i64().filter(|divisor| *divisor > 0).ok_or_else(bad)?;
-                Test::Mod(divisor, remainder.as_i64().ok_or_else(bad)?)
+                // CouchDB takes 0 and then breaks off at the first integer.
+                let divisor = integer(divisor).filter(|divisor| *divisor != 0).ok_or_else(bad)?;
+                Test::Mod(divisor, integer(remainder).ok_or_else(bad)?)
             }
             _ => return Err(bad()),
         },
@@ -244,11 +222,13 @@ impl Node {
     fn matches(&self, document: &Value) -> bool {
         match self {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(document)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.matches(document)),
-            Self::Field(path, test) => match path.find(document) {
-                Some(value) => test.holds(value),
+            // CouchDB takes no alternatives at all as satisfied.
+            Self::Any(nodes) => nodes.is_empty() || nodes.iter().any(|node| node.matches(document)),
+            Self::Field(path, test) => match path.look(document) {
+                Place::Value(value) => test.holds(value),
                 // A field that is not there satisfies nothing else, not even "is not equal".
-                None => matches!(test, Test::Exists(false)),
+                Place::Missing => matches!(test, Test::Exists(false)),
+                Place::Blocked => false,
             },
         }
     }
@@ -259,9 +239,9 @@ impl Test {
         match self {
             Self::Exists(wanted) => *wanted,
             Self::Order(orders, other) => orders.contains(&compare(value, other)),
-            // An array is in a list also if one of its items is.
+            // Of an array the items are looked for, not the array itself.
             Self::In(list) => match value {
-                Value::Array(items) => contains(list, value) || items.iter().any(|item| contains(list, item)),
+                Value::Array(items) => items.iter().any(|item| contains(list, item)),
                 _ => contains(list, value),
             },
             Self::Type(name) => type_name(value) == name,
@@ -269,12 +249,14 @@ impl Test {
                 value.as_array().is_some_and(|items| u64::try_from(items.len()).is_ok_and(|len| len == *size))
             }
             Self::Mod(divisor, remainder) => {
-                value.as_i64().is_some_and(|number| number % divisor == *remainder)
+                integer(value).is_some_and(|number| number % divisor == *remainder)
             }
             Self::Regex(regex) => value.as_str().is_some_and(|text| regex.is_match(text)),
             Self::BeginsWith(prefix) => value.as_str().is_some_and(|text| text.starts_with(prefix)),
             Self::All(list) => match (value, list.as_slice()) {
-                (Value::Array(items), [Value::Array(inner)]) if items == inner => true,
+                (Value::Array(_), [inner @ Value::Array(_)]) if compare(value, inner) == Ordering::Equal => {
+                    true
+                }
                 (Value::Array(items), list) => {
                     !list.is_empty() && list.iter().all(|wanted| contains(items, wanted))
                 }
@@ -296,6 +278,11 @@ impl Test {
 
 fn contains(list: &[Value], value: &Value) -> bool {
     list.iter().any(|item| compare(item, value) == Ordering::Equal)
+}
+
+/// A number without a point.
+fn integer(value: &Value) -> Option<i128> {
+    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
 }
 
 fn type_name(value: &Value) -> &'static str {

@@ -6,7 +6,7 @@ use tonic::Code;
 use super::call::{CallError, ErrorDetail};
 use super::chaincode_message::chaincode_message;
 use super::retry::{self, Retry};
-use crate::convert::MalformedReply;
+use crate::convert::MalformedMessage;
 use crate::sign::SignError;
 use crate::status::CommitError;
 use crate::transaction::Transaction;
@@ -24,7 +24,7 @@ pub enum StageCause {
     Call(#[from] CallError),
     /// The gateway peer's answer makes no sense.
     #[error("the gateway peer answered nonsense")]
-    Reply(#[source] MalformedReply),
+    Reply(#[source] MalformedMessage),
 }
 
 impl StageCause {

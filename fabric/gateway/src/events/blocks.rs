@@ -19,7 +19,7 @@ use super::feed::{EventStream, Subscription};
 use super::position::seek;
 use crate::backoff::Backoff;
 use crate::connection::Services;
-use crate::convert::{HeaderFacts, MalformedReply, decode};
+use crate::convert::{HeaderFacts, MalformedMessage, decode};
 use crate::session::Session;
 use crate::sign::{Digest, Signable, Signature};
 
@@ -79,16 +79,20 @@ impl<B: DeliveredBlock> BlockEventsBuilder<B> {
     }
 
     /// The request for these blocks, to be signed elsewhere. Peers take it for a quarter of an hour.
+    ///
+    /// With mutual TLS it names one client certificate, that of the first endpoint that has one, and peers to which
+    /// another is shown refuse it. [`Self::stream`] and [`Self::stream_resuming`] make a request for each peer.
     #[must_use]
     pub fn request(self) -> BlockEventsRequest<B> {
-        let request = self.blocks.session.signable(self.blocks.request());
+        let session = &self.blocks.session;
+        let request = session.signable(self.blocks.encoded(session.connection().tls_certificate_hash()));
         BlockEventsRequest { blocks: self.blocks, request }
     }
 
     /// Streams the blocks. The stream ends after its first error.
     #[must_use]
     pub fn stream(self) -> EventStream<B> {
-        self.request().stream()
+        EventStream::once(self.blocks)
     }
 
     /// Streams the blocks and never ends: after each error, which it hands out, it waits and goes on with the next
@@ -107,10 +111,10 @@ pub struct BlockEventsRequest<B> {
 }
 
 impl<B: DeliveredBlock> BlockEventsRequest<B> {
-    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedMessage> {
         let envelope: Envelope = decode("the envelope", bytes)?;
         let payload: Payload = decode("the envelope's payload", &envelope.payload)?;
-        let header = payload.header.ok_or(MalformedReply::Missing { what: "the envelope's header" })?;
+        let header = payload.header.ok_or(MalformedMessage::Missing { what: "the envelope's header" })?;
         let channel = HeaderFacts::try_from(&header)?.channel;
         let seek: SeekInfo = decode("the request for blocks", &payload.data)?;
         let next = match seek.start.and_then(|start| start.r#type) {
@@ -145,7 +149,7 @@ impl<B: DeliveredBlock> BlockEventsRequest<B> {
     /// Streams the blocks. The stream ends after its first error.
     #[must_use]
     pub fn stream(self) -> EventStream<B> {
-        EventStream::once(self.blocks, self.request)
+        EventStream::given(self.blocks, self.request)
     }
 }
 
@@ -170,21 +174,16 @@ impl<B> Clone for OfChannel<B> {
     }
 }
 
-impl<B: DeliveredBlock> Subscription for OfChannel<B> {
-    type Message = DeliverResponse;
-    type Item = B;
-
-    fn session(&self) -> &Session {
-        &self.session
-    }
-
-    fn request(&self) -> Vec<u8> {
+impl<B> OfChannel<B> {
+    /// The request from here on, bound to the connection on which this client certificate (its SHA-256) was shown.
+    fn encoded(&self, tls_certificate_hash: &[u8]) -> Vec<u8> {
         let channel_header = ChannelHeader {
             r#type: HeaderType::DeliverSeekInfo.into(),
             timestamp: Some(Timestamp::from(SystemTime::now())),
             channel_id: self.channel.clone(),
-            // Peers that ask for client certificates check that the request was made for this connection.
-            tls_cert_hash: self.session.connection().tls_certificate_hash().to_vec(),
+            // Peers that ask for client certificates take no other than that of the connection
+            // (`common/deliver/binding.go`).
+            tls_cert_hash: tls_certificate_hash.to_vec(),
             ..ChannelHeader::default()
         };
         let signature_header =
@@ -197,6 +196,19 @@ impl<B: DeliveredBlock> Subscription for OfChannel<B> {
             signature_header: signature_header.encode_to_vec(),
         };
         Payload { header: Some(header), data: data.encode_to_vec() }.encode_to_vec()
+    }
+}
+
+impl<B: DeliveredBlock> Subscription for OfChannel<B> {
+    type Message = DeliverResponse;
+    type Item = B;
+
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn request(&self, peer: &Services) -> Vec<u8> {
+        self.encoded(peer.tls_certificate_hash())
     }
 
     async fn connect(

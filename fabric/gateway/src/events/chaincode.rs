@@ -11,7 +11,7 @@ use super::feed::{EventStream, Subscription};
 use super::position::Position;
 use crate::backoff::Backoff;
 use crate::connection::Services;
-use crate::convert::{MalformedReply, decode};
+use crate::convert::{MalformedMessage, decode};
 use crate::session::Session;
 use crate::sign::{Digest, Signable, Signature};
 use crate::transaction_id::TransactionId;
@@ -48,11 +48,13 @@ impl EventsBuilder {
         self
     }
 
-    /// Starts after this transaction, whose block the peer finds. If it finds none, it starts where the calls before
-    /// this one say; [`Self::from_block`] and [`Self::after`] thereafter replace it.
+    /// Starts after this transaction, whose block the peer finds: what the calls before this one say does not count.
+    /// Only if the channel does not have the transaction yet, the peer looks out for it from there on. A
+    /// [`Self::from_block`] or [`Self::after`] that follows replaces it.
     ///
-    /// **Beware:** if that transaction emitted no event, the peer streams nothing, for ever, and says nothing about it.
-    /// [`Self::after`] has no such trap.
+    /// **Beware:** a peer streams nothing before it has met an event of that transaction
+    /// (`internal/pkg/gateway/chaincodeevents.go`, `chaincodeEventMatcher`). If there is none, it is silent for ever and
+    /// says nothing about it. [`Self::after`] has no such trap.
     pub fn after_transaction(mut self, transaction_id: impl Into<TransactionId>) -> Self {
         self.events.position = self.events.position.found_by_peer(transaction_id.into());
         self
@@ -61,14 +63,14 @@ impl EventsBuilder {
     /// The request for these events, to be signed elsewhere.
     #[must_use]
     pub fn request(self) -> EventsRequest {
-        let request = self.events.session.signable(self.events.request());
+        let request = self.events.session.signable(self.events.encoded());
         EventsRequest { events: self.events, request }
     }
 
     /// Streams the events. The stream ends after its first error.
     #[must_use]
     pub fn stream(self) -> ChaincodeEvents {
-        self.request().stream()
+        EventStream::once(self.events)
     }
 
     /// Streams the events and never ends: after each error, which it hands out, it waits and goes on after the last
@@ -90,7 +92,7 @@ pub struct EventsRequest {
 }
 
 impl EventsRequest {
-    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedReply> {
+    pub(crate) fn from_bytes(session: Session, bytes: &[u8]) -> Result<Self, MalformedMessage> {
         let signed: SignedChaincodeEventsRequest = decode("the signed chaincode events request", bytes)?;
         let request: ChaincodeEventsRequest = decode("the chaincode events request", &signed.request)?;
         let position = Position::of_request(&request);
@@ -128,7 +130,7 @@ impl EventsRequest {
     /// Streams the events. The stream ends after its first error.
     #[must_use]
     pub fn stream(self) -> ChaincodeEvents {
-        EventStream::once(self.events, self.request)
+        EventStream::given(self.events, self.request)
     }
 }
 
@@ -141,15 +143,9 @@ struct OfChaincode {
     position: Position,
 }
 
-impl Subscription for OfChaincode {
-    type Message = ChaincodeEventsResponse;
-    type Item = ChaincodeEvent;
-
-    fn session(&self) -> &Session {
-        &self.session
-    }
-
-    fn request(&self) -> Vec<u8> {
+impl OfChaincode {
+    /// The request from here on. It is the same for all peers.
+    fn encoded(&self) -> Vec<u8> {
         ChaincodeEventsRequest {
             channel_id: self.channel.clone(),
             chaincode_id: self.chaincode.clone(),
@@ -158,6 +154,19 @@ impl Subscription for OfChaincode {
             after_transaction_id: self.position.after_transaction_id(),
         }
         .encode_to_vec()
+    }
+}
+
+impl Subscription for OfChaincode {
+    type Message = ChaincodeEventsResponse;
+    type Item = ChaincodeEvent;
+
+    fn session(&self) -> &Session {
+        &self.session
+    }
+
+    fn request(&self, _peer: &Services) -> Vec<u8> {
+        self.encoded()
     }
 
     async fn connect(

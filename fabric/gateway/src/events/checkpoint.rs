@@ -1,9 +1,11 @@
 //! How far one has come with the events.
 
+use std::convert::Infallible;
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::ChaincodeEvent;
-use super::file_checkpointer::CheckpointError;
 use crate::transaction_id::TransactionId;
 
 /// How far one has come: all blocks before this one are done with, and in it all events up to that of this transaction.
@@ -57,20 +59,23 @@ impl Checkpoint {
 
 /// Remembers a [`Checkpoint`]. Record an event when it is done with, not when it has come.
 pub trait Checkpointer {
+    /// Why a position could not be stored; [`Infallible`] where that cannot happen.
+    type Error: Error + Send + Sync + 'static;
+
     /// The position that was recorded last.
     fn checkpoint(&self) -> Checkpoint;
 
     /// Records a position.
     ///
     /// # Errors
-    /// [`CheckpointError`] when it could not be stored, or not for certain. [`Self::checkpoint`] tells which position holds.
-    fn record(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError>;
+    /// When it could not be stored, or not for certain. [`Self::checkpoint`] tells which position holds.
+    fn record(&mut self, checkpoint: Checkpoint) -> Result<(), Self::Error>;
 
     /// Records that an event is done with.
     ///
     /// # Errors
     /// As [`Self::record`].
-    fn record_event(&mut self, event: &ChaincodeEvent) -> Result<(), CheckpointError> {
+    fn record_event(&mut self, event: &ChaincodeEvent) -> Result<(), Self::Error> {
         self.record(Checkpoint::after_event(event))
     }
 
@@ -78,7 +83,7 @@ pub trait Checkpointer {
     ///
     /// # Errors
     /// As [`Self::record`].
-    fn record_block(&mut self, block_number: u64) -> Result<(), CheckpointError> {
+    fn record_block(&mut self, block_number: u64) -> Result<(), Self::Error> {
         self.record(Checkpoint::after_block(block_number))
     }
 }
@@ -90,11 +95,13 @@ pub struct MemoryCheckpointer {
 }
 
 impl Checkpointer for MemoryCheckpointer {
+    type Error = Infallible;
+
     fn checkpoint(&self) -> Checkpoint {
         self.checkpoint.clone()
     }
 
-    fn record(&mut self, checkpoint: Checkpoint) -> Result<(), CheckpointError> {
+    fn record(&mut self, checkpoint: Checkpoint) -> Result<(), Self::Error> {
         self.checkpoint = checkpoint;
         Ok(())
     }
@@ -112,6 +119,30 @@ mod tests {
         let checkpoint = checkpointer.checkpoint();
         assert!(!checkpoint.is_unset());
         assert_eq!((checkpoint.block_number(), checkpoint.transaction_id()), (1, None));
+    }
+
+    /// Another place than a file: a table, say, that is full.
+    struct Full;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the table is full")]
+    struct TableFull;
+
+    impl Checkpointer for Full {
+        type Error = TableFull;
+
+        fn checkpoint(&self) -> Checkpoint {
+            Checkpoint::default()
+        }
+
+        fn record(&mut self, _checkpoint: Checkpoint) -> Result<(), TableFull> {
+            Err(TableFull)
+        }
+    }
+
+    #[test]
+    fn a_checkpointer_fails_in_its_own_words() {
+        assert_eq!(Full.record_block(0).unwrap_err().to_string(), "the table is full");
     }
 
     #[test]

@@ -15,15 +15,20 @@ use crate::backoff::Backoff;
 use crate::connection::{Failover, Services};
 use crate::error::CallError;
 use crate::session::Session;
-use crate::sign::Signable;
+use crate::sign::{SignError, Signable};
 
 /// A stream of events or blocks. Dropping it ends the request.
 pub struct EventStream<T>(BoxStream<'static, Result<T, EventError>>);
 
 impl<T: Send + 'static> EventStream<T> {
-    /// One request, which may be signed already. The stream ends after its first error.
-    pub(super) fn once<S: Subscription<Item = T>>(subscription: S, request: Signable) -> Self {
-        Self::new(subscription, Mode::Once(request))
+    /// One request. The stream ends after its first error.
+    pub(super) fn once<S: Subscription<Item = T>>(subscription: S) -> Self {
+        Self::new(subscription, Mode::Once)
+    }
+
+    /// The same with this request, which may be signed already.
+    pub(super) fn given<S: Subscription<Item = T>>(subscription: S, request: Signable) -> Self {
+        Self::new(subscription, Mode::Given(request))
     }
 
     /// A request again and again, each from where the one before got.
@@ -68,8 +73,8 @@ pub(super) trait Subscription: Send + Sync + 'static {
 
     fn session(&self) -> &Session;
 
-    /// The request from here on, to be signed.
-    fn request(&self) -> Vec<u8>;
+    /// The request from here on to this peer, to be signed.
+    fn request(&self, peer: &Services) -> Vec<u8>;
 
     /// Sends the signed request to one peer.
     fn connect(
@@ -83,7 +88,9 @@ pub(super) trait Subscription: Send + Sync + 'static {
 }
 
 enum Mode {
-    Once(Signable),
+    /// With a request that was made before it was known to which peer it goes.
+    Given(Signable),
+    Once,
     Resuming(Backoff),
 }
 
@@ -147,33 +154,18 @@ impl<S: Subscription> Feed<S> {
             tokio::time::sleep(backoff.after(self.failures)).await;
         }
         self.attempted = Instant::now();
-        let session = self.subscription.session();
-        let signed = match &self.mode {
-            Mode::Once(request) => {
-                let signature = request.sign(session.signer()).await.map_err(EventError::Sign)?;
-                (request.message().to_vec(), signature)
-            }
-            Mode::Resuming(_) => {
-                let request = session.signable(self.subscription.request());
-                let signature = request.sign(session.signer()).await.map_err(EventError::Sign)?;
-                (request.message().to_vec(), signature)
-            }
-        };
+        let (subscription, mode) = (&self.subscription, &self.mode);
         // An interruption is to be seen by the caller, so it is not bridged silently on another peer.
-        let opened = session.connection().on_some_peer(Failover::Unsent, |peer| {
-            let (request, signature) = signed.clone();
-            async move {
-                let stream = S::connect(peer, request, signature).await;
-                stream.map_err(|status| CallError::from_status(&status))
-            }
-        });
-        Ok(opened.await?)
+        let connection = subscription.session().connection();
+        let opened =
+            connection.on_some_peer(Failover::Unsent, |peer| open_at(subscription, mode, peer)).await?;
+        opened.map_err(EventError::Sign)
     }
 
     fn interrupt(&mut self) {
         self.connection = None;
         match &self.mode {
-            Mode::Once(_) => self.ended = true,
+            Mode::Given(_) | Mode::Once => self.ended = true,
             Mode::Resuming(backoff) => {
                 // A connection that lasted was a good one, even if there was nothing to say.
                 let lasted = self.attempted.elapsed() > backoff.longest;
@@ -181,4 +173,27 @@ impl<S: Subscription> Feed<S> {
             }
         }
     }
+}
+
+/// Connects to one peer. Without a signature there is nothing to ask another peer either: that is no [`CallError`].
+async fn open_at<S: Subscription>(
+    subscription: &S,
+    mode: &Mode,
+    peer: Services,
+) -> Result<Result<Streaming<S::Message>, SignError>, CallError> {
+    let session = subscription.session();
+    let made;
+    let request = match mode {
+        Mode::Given(request) => request,
+        Mode::Once | Mode::Resuming(_) => {
+            made = session.signable(subscription.request(&peer));
+            &made
+        }
+    };
+    let signature = match request.sign(session.signer()).await {
+        Ok(signature) => signature,
+        Err(error) => return Ok(Err(error)),
+    };
+    let stream = S::connect(peer, request.message().to_vec(), signature).await;
+    stream.map(Ok).map_err(|status| CallError::from_status(&status))
 }

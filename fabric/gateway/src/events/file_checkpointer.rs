@@ -69,6 +69,8 @@ fn sync(_folder: &Path) -> io::Result<()> {
 }
 
 impl Checkpointer for FileCheckpointer {
+    type Error = CheckpointError;
+
     fn checkpoint(&self) -> Checkpoint {
         self.checkpoint.clone()
     }
@@ -83,7 +85,7 @@ impl Checkpointer for FileCheckpointer {
     }
 }
 
-/// A position could not be read or stored.
+/// A position could not be read from a file or stored in it.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum CheckpointError {

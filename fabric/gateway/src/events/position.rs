@@ -63,7 +63,10 @@ impl Position {
     /// Takes what has come and hands out what is new of it. The position is then after it.
     pub(super) fn admit(&mut self, response: ChaincodeEventsResponse) -> Vec<ChaincodeEvent> {
         let number = response.block_number;
-        self.found_by_peer = None;
+        if let Some(transaction_id) = self.found_by_peer.take() {
+            // Where the transaction is, only the peer knew: perhaps before the block that was named.
+            *self = Self { after: Some(transaction_id), ..Self::at_block(number) };
+        }
         match self.block {
             Some(block) if number < block => return Vec::new(),
             Some(block) if number == block => {}
@@ -135,6 +138,19 @@ mod tests {
 
         let mut position = Position::after(&Checkpoint::after_transaction(4, "silent"));
         assert_eq!(admitted(&mut position, 6, &["c"]), ["c"]);
+    }
+
+    #[test]
+    fn where_the_peer_finds_the_transaction_counts_and_not_the_block_that_was_named() {
+        for named in [Position::default(), Position::at_block(0), Position::at_block(5)] {
+            let mut position = named.found_by_peer("t".into());
+            assert_eq!(admitted(&mut position, 3, &["a"]), ["a"]);
+            assert_eq!(position.seek(), Position::at_block(3).seek());
+            // Taken up again, the block comes whole.
+            assert_eq!(position.after_transaction_id(), "");
+            assert_eq!(admitted(&mut position, 3, &["before", "t", "a", "b"]), ["b"]);
+            assert_eq!(admitted(&mut position, 4, &["c"]), ["c"]);
+        }
     }
 
     #[test]

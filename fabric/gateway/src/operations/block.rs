@@ -8,7 +8,7 @@ use hlf_proto::common::{
 use hlf_proto::msp::SerializedIdentity;
 use hlf_proto::protos::TxValidationCode;
 
-use crate::convert::{MalformedReply, decode};
+use crate::convert::{MalformedMessage, decode};
 use crate::transaction_id::TransactionId;
 use crate::validation_code::ValidationCode;
 
@@ -39,8 +39,8 @@ impl BlockTransaction {
 /// The transactions of a block, in order.
 ///
 /// # Errors
-/// [`MalformedReply`] when an envelope cannot be read, which peers store all the same: it is then not valid.
-pub fn block_transactions(block: &Block) -> Result<Vec<BlockTransaction>, MalformedReply> {
+/// [`MalformedMessage`] when an envelope cannot be read, which peers store all the same: it is then not valid.
+pub fn block_transactions(block: &Block) -> Result<Vec<BlockTransaction>, MalformedMessage> {
     let index = usize::try_from(i32::from(BlockMetadataIndex::TransactionsFilter)).unwrap_or_default();
     let verdicts = block.metadata.as_ref().and_then(|metadata| metadata.metadata.get(index));
     let envelopes = block.data.iter().flat_map(|data| &data.data).enumerate();
@@ -53,10 +53,10 @@ pub fn block_transactions(block: &Block) -> Result<Vec<BlockTransaction>, Malfor
         .collect()
 }
 
-fn transaction(envelope: &[u8], code: ValidationCode) -> Result<BlockTransaction, MalformedReply> {
+fn transaction(envelope: &[u8], code: ValidationCode) -> Result<BlockTransaction, MalformedMessage> {
     let envelope: Envelope = decode("the envelope", envelope)?;
     let payload: Payload = decode("the envelope's payload", &envelope.payload)?;
-    let header = payload.header.ok_or(MalformedReply::Missing { what: "the envelope's header" })?;
+    let header = payload.header.ok_or(MalformedMessage::Missing { what: "the envelope's header" })?;
     let channel: ChannelHeader = decode("the channel header", &header.channel_header)?;
     let signature: SignatureHeader = decode("the signature header", &header.signature_header)?;
     let creator: SerializedIdentity = decode("the creator", &signature.creator)?;

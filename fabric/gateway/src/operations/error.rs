@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::convert::MalformedReply;
+use crate::convert::MalformedMessage;
 use crate::error::{CallError, EvaluateError, Retry};
 use crate::sign::SignError;
 
@@ -15,7 +15,7 @@ pub enum QueryError {
     Evaluate(#[from] EvaluateError),
     /// The answer makes no sense.
     #[error("the peer answered nonsense")]
-    Reply(#[from] MalformedReply),
+    Reply(#[from] MalformedMessage),
 }
 
 impl QueryError {
@@ -77,6 +77,6 @@ pub enum PeerError {
         address: String,
         /// What is wrong with it.
         #[source]
-        source: MalformedReply,
+        source: MalformedMessage,
     },
 }

@@ -12,7 +12,7 @@ use hlf_proto::lifecycle::{
 use hlf_proto::protos::ChannelQueryResponse;
 
 use super::error::PeerError;
-use crate::convert::{MalformedReply, decode};
+use crate::convert::{MalformedMessage, decode};
 use crate::lifecycle::{Package, PackageId};
 use crate::proposal_builder::ProposalBuilder;
 use crate::session::Session;
@@ -146,7 +146,7 @@ impl PeerAdmin {
             })
             .await
             .map_err(|source| PeerError::Call { address: self.address.clone(), source })?;
-        let missing = MalformedReply::Missing { what: "the response" };
+        let missing = MalformedMessage::Missing { what: "the response" };
         let response = answer
             .response
             .ok_or(missing)

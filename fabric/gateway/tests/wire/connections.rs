@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use hlf_gateway::{
-    Code, ConnectError, ConnectOptions, Endpoint, Gateway, Origin, Retry, StageCause, Tls, TransactionError,
+    Backoff, Code, ConnectError, ConnectOptions, Endpoint, Gateway, Origin, Retry, StageCause, Tls,
+    TransactionError,
 };
 use hlf_proto::Message as _;
 use hlf_proto::common::{ChannelHeader, Envelope, Payload};
@@ -14,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::transport::{Certificate, Identity as TlsIdentity, ServerTlsConfig};
 
 use crate::caller::Caller;
-use crate::peer::{Answer, Peer};
+use crate::peer::{Answer, Cut, Peer};
 
 const NAME: &str = "peer0.bank.test";
 
@@ -108,10 +110,62 @@ async fn mutual_tls_shows_the_clients_certificate() {
 /// Peers that ask for certificates deliver blocks only to requests that name the certificate of the connection.
 fn request_for_blocks_is_bound_to(gateway: &Gateway, certificate: &str) {
     let request = Envelope::decode(&*gateway.network("payments").block_events().request().bytes()).unwrap();
+    assert_eq!(binding(&request), hash(certificate));
+}
+
+fn binding(request: &Envelope) -> Vec<u8> {
     let header = Payload::decode(request.payload.as_slice()).unwrap().header.unwrap();
-    let header = ChannelHeader::decode(header.channel_header.as_slice()).unwrap();
-    let der = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
-    assert_eq!(header.tls_cert_hash, Sha256::digest(&der).to_vec());
+    ChannelHeader::decode(header.channel_header.as_slice()).unwrap().tls_cert_hash
+}
+
+fn hash(certificate: &str) -> Vec<u8> {
+    Sha256::digest(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).to_vec()
+}
+
+/// The client certificate (its SHA-256) that each request for blocks names.
+fn bindings(peer: &Peer) -> Vec<Vec<u8>> {
+    peer.seen().deliver.iter().map(binding).collect()
+}
+
+#[tokio::test]
+async fn a_request_for_blocks_names_the_certificate_that_its_peer_is_shown() {
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let mutual = || server(&authority).client_ca_root(Certificate::from_pem(clients.pem()));
+    let peers = [Peer::start_tls(mutual()), Peer::start_tls(mutual())];
+    let certificates = ["one", "other"].map(|name| clients.issue(name));
+    let hashes = certificates.each_ref().map(|(certificate, _)| hash(certificate));
+    let endpoint = |index: usize| {
+        let (certificate, key) = certificates[index].clone();
+        let tls = Tls::new(authority.pem()).server_name(NAME).client_certificate(certificate, key);
+        Endpoint::tls(&peers[index].address, tls)
+    };
+    let gateway = Caller::new().builder().endpoints([endpoint(0), endpoint(1)]).connect().await.unwrap();
+    let blocks = gateway.network("payments").block_events().from_block(0);
+    peers.iter().for_each(|peer| peer.set_height(2));
+
+    peers[0].cut_events(1, Cut::End);
+    let mut stream = blocks.clone().stream_resuming(Backoff::new(Duration::ZERO, Duration::ZERO));
+    stream.next().await.unwrap().unwrap();
+    assert_eq!(bindings(&peers[0]), [hashes[0].clone()]);
+
+    let request = blocks.request();
+    assert_eq!(binding(&Envelope::decode(&*request.bytes()).unwrap()), hashes[0]);
+    let [first, second] = peers;
+    drop(first);
+    stream.next().await.unwrap().unwrap_err();
+    loop {
+        if let Ok(block) = stream.next().await.unwrap() {
+            break assert_eq!(block.header.unwrap().number, 1);
+        }
+    }
+    assert_eq!(bindings(&second), [hashes[1].clone()]);
+
+    // One that is made for all peers names one certificate.
+    request.stream().next().await.unwrap().unwrap();
+    assert_eq!(bindings(&second), [hashes[1].clone(), hashes[0].clone()]);
+    let mut stream = gateway.network("payments").block_events().from_block(0).stream();
+    stream.next().await.unwrap().unwrap();
+    assert_eq!(bindings(&second)[2], hashes[1]);
 }
 
 #[tokio::test]
@@ -219,7 +273,8 @@ async fn settings_that_cannot_work_are_refused() {
     let none = caller.builder().connect_lazy();
     assert!(matches!(none, Err(ConnectError::NoEndpoint)));
     let bad = caller.builder().endpoint(Endpoint::plaintext("not an address")).connect_lazy();
-    assert!(matches!(bad, Err(ConnectError::BadAddress { .. })));
+    let Err(ConnectError::BadAddress { source, .. }) = bad else { panic!("{bad:?}") };
+    assert_eq!(source.to_string(), "invalid URI");
     let bad = caller.builder().endpoint(Endpoint::tls("127.0.0.1:1", Tls::new("no PEM"))).connect_lazy();
     assert!(matches!(bad, Err(ConnectError::NoAuthority { .. })));
     let tls = Tls::new(Authority::new().pem()).client_certificate("no PEM", "no key");

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use hlf_gateway::{
-    Code, Contract, MalformedReply, Network, Origin, Retry, StageCause, TransactionError, TxValidationCode,
+    Code, Contract, MalformedMessage, Network, Origin, Retry, StageCause, TransactionError, TxValidationCode,
 };
 use hlf_proto::gateway::{EndorseResponse, EvaluateResponse};
 
@@ -231,7 +231,7 @@ async fn a_transaction_that_was_not_proposed_is_not_signed() {
     let error = contract.submit("Pay", ["little"]).await.unwrap_err();
     let TransactionError::Endorse(error) = &error else { panic!("{error:?}") };
     assert!(
-        matches!(error.cause(), StageCause::Reply(MalformedReply::NotAsProposed { what: "header" })),
+        matches!(error.cause(), StageCause::Reply(MalformedMessage::NotAsProposed { what: "header" })),
         "{error:?}"
     );
     assert!(peer.seen().submit.is_empty());
@@ -242,7 +242,7 @@ async fn answers_without_sense_are_errors() {
     let (peer, _, contract) = start();
     peer.next_evaluate(Answer::With(EvaluateResponse { result: None }));
     let error = contract.evaluate("Read", [""; 0]).await.unwrap_err();
-    assert!(matches!(error.cause(), StageCause::Reply(MalformedReply::Missing { .. })));
+    assert!(matches!(error.cause(), StageCause::Reply(MalformedMessage::Missing { .. })));
     assert_eq!((error.code(), error.retry()), (None, Retry::Never));
 
     let junk = hlf_proto::common::Envelope { payload: b"junk".to_vec(), signature: Vec::new() };

@@ -178,12 +178,32 @@ async fn a_checkpoint_is_taken_up_within_its_block() {
 #[tokio::test]
 async fn a_peer_can_be_asked_to_find_the_transaction() {
     let (peer, _, events) = start();
-    peer.add_block(3, &["a"]);
+    peer.add_block(3, &["a", "b", "c", "d"]);
+    peer.add_block(4, &["e"]);
+    peer.add_block(5, &["f"]);
     peer.cut_events(1, Cut::End);
-    let mut events = events.from_block(0).after_transaction("a").stream_resuming(QUICK);
-    expect(&mut events, &["3:a"]).await;
+    // The peer finds the transaction before the block that is named.
+    let mut events = events.from_block(5).after_transaction("b").stream_resuming(QUICK);
+    expect(&mut events, &["3:c", "3:d"]).await;
     assert!(matches!(next(&mut events).await, Some(Err(EventError::Ended))));
-    assert_eq!(requests(&peer)[0].after_transaction_id, "a");
+    expect(&mut events, &["4:e", "5:f"]).await;
+    let requests = requests(&peer);
+    let asked: Vec<_> =
+        requests.iter().map(|request| (start_of(request), request.after_transaction_id.as_str())).collect();
+    assert_eq!(asked, [(Some(5), "b"), (Some(3), "")]);
+}
+
+#[tokio::test]
+async fn a_transaction_that_the_peer_does_not_have_yet_is_waited_for() {
+    let (peer, _, events) = start();
+    peer.add_block(3, &["a"]);
+    let mut events = events.from_block(2).after_transaction("c").stream();
+    let live = async {
+        peer.until(|seen| !seen.events.is_empty()).await;
+        peer.add_block(4, &["b", "c", "d"]);
+    };
+    let (item, ()) = tokio::join!(next(&mut events), live);
+    assert_eq!(item.unwrap().unwrap(), "4:d");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 mod services;
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -219,7 +219,7 @@ impl Gateway for Service {
         let request = ChaincodeEventsRequest::decode(signed.request.as_slice()).unwrap();
         let cut = lock(&self.0.cuts).pop_front();
         let ledger = self.0.blocks.subscribe();
-        let first = match request.start_position.unwrap().r#type.unwrap() {
+        let named = match request.start_position.unwrap().r#type.unwrap() {
             seek_position::Type::Specified(specified) => specified.number,
             seek_position::Type::NextCommit(_) => {
                 ledger.borrow().last().map_or(0, |block| block.block_number + 1)
@@ -227,7 +227,9 @@ impl Gateway for Service {
             other => return Err(Status::invalid_argument(format!("invalid start position type: {other:?}"))),
         };
         self.0.seen.send_modify(|seen| seen.events.push(signed));
-        let blocks = blocks_from(ledger, first);
+        let after = request.after_transaction_id;
+        let first = block_of(&ledger, &after).unwrap_or(named);
+        let blocks = after_transaction(blocks_from(ledger, first), after);
         // Like Fabric: nothing at all, not even headers, before the first event.
         let mut blocks = match cut {
             None => blocks.map(Ok).boxed(),
@@ -258,6 +260,29 @@ fn blocks_from(
         };
         let after = block.block_number + 1;
         Some((block, (ledger, after)))
+    })
+}
+
+/// The block in which a transaction has an event.
+fn block_of(ledger: &watch::Receiver<Vec<ChaincodeEventsResponse>>, transaction: &str) -> Option<u64> {
+    let blocks = ledger.borrow();
+    let has = |block: &&ChaincodeEventsResponse| block.events.iter().any(|event| event.tx_id == transaction);
+    blocks.iter().find(has).map(|block| block.block_number)
+}
+
+/// Like Fabric: nothing before the event of this transaction has passed, wherever that is, and no block without events.
+fn after_transaction(
+    blocks: impl Stream<Item = ChaincodeEventsResponse> + Send,
+    transaction: String,
+) -> impl Stream<Item = ChaincodeEventsResponse> + Send {
+    let mut passed = transaction.is_empty();
+    blocks.filter_map(move |mut block| {
+        block.events.retain(|event| {
+            let wanted = passed;
+            passed |= event.tx_id == transaction;
+            wanted
+        });
+        ready((!block.events.is_empty()).then_some(block))
     })
 }
 

@@ -25,9 +25,11 @@ fn every_operator_finds_and_leaves_out() {
         (json!({"none": {"$type": "null"}}), json!({"none": {"$type": "object"}})),
         (json!({"size": {"$in": [1, 7]}}), json!({"size": {"$in": [1, 8]}})),
         (json!({"tags": {"$in": ["b"]}}), json!({"tags": {"$in": ["c"]}})),
+        (json!({"tags": {"$nin": [["a", "b"]]}}), json!({"tags": {"$in": [["a", "b"]]}})),
         (json!({"size": {"$nin": [1]}}), json!({"size": {"$nin": [7]}})),
         (json!({"tags": {"$size": 2}}), json!({"tags": {"$size": 1}})),
         (json!({"size": {"$mod": [4, 3]}}), json!({"size": {"$mod": [4, 0]}})),
+        (json!({"size": {"$mod": [-4, 3]}}), json!({"size": {"$mod": [-4, -3]}})),
         (json!({"name": {"$regex": "^blue"}}), json!({"name": {"$regex": "^moon"}})),
         (json!({"name": {"$beginsWith": "blue"}}), json!({"name": {"$beginsWith": "moon"}})),
         (json!({"tags": {"$all": ["b", "a"]}}), json!({"tags": {"$all": ["a", "c"]}})),
@@ -71,6 +73,68 @@ fn a_missing_field_satisfies_nothing() {
     assert!(matches(json!({"$not": {"b": {"$exists": true}}}), &document));
 }
 
+/// `match/3` of CouchDB's `mango_selector.erl`, and what `norm_negations/1` makes of the negated ones.
+#[test]
+fn of_nothing_couchdb_thinks_thus() {
+    let document = json!({"a": 1, "list": [], "object": {}});
+    for always in [
+        json!({"$or": []}),
+        json!({"$and": []}),
+        json!({"$nor": []}),
+        json!({"$not": {"$or": []}}),
+        json!({"$not": {"$and": []}}),
+        json!({"$not": {"$nor": []}}),
+        json!({"gone": {"$or": []}}),
+        json!({"a": {"$nin": []}}),
+        json!({"a": {"$not": {"$in": []}}}),
+        json!({"list": {"$size": 0}}),
+        json!({"list": {"$not": {"$elemMatch": {"$gt": 0}}}}),
+        json!({"list": {"$not": {"$allMatch": {"$gt": 0}}}}),
+        json!({"object": {}}),
+        json!({"a": {"$not": {}}}),
+    ] {
+        assert!(matches(always.clone(), &document), "{always} must find it");
+    }
+    for never in [
+        json!({"a": {"$in": []}}),
+        json!({"list": {"$in": []}}),
+        json!({"gone": {"$nin": []}}),
+        json!({"list": {"$all": []}}),
+        json!({"a": {"$all": []}}),
+        json!({"list": {"$elemMatch": {"$gt": 0}}}),
+        json!({"list": {"$allMatch": {"$gt": 0}}}),
+        json!({"object": {"$keyMapMatch": {"$gt": ""}}}),
+        json!({"$and": [{}]}),
+        json!({"a": {}}),
+    ] {
+        assert!(!matches(never.clone(), &document), "{never} must leave it out");
+    }
+}
+
+#[test]
+fn only_an_object_misses_a_field() {
+    let document = json!({"a": 1, "list": [{"b": 1}]});
+    for (path, missing) in [
+        ("gone", true),
+        ("gone.b", true),
+        ("list.0.c", true),
+        ("a.b", false),
+        ("list.b", false),
+        ("list.1", false),
+    ] {
+        assert_eq!(matches(json!({path: {"$exists": false}}), &document), missing, "{path}");
+        assert!(!matches(json!({path: {"$exists": true}}), &document), "{path}");
+    }
+}
+
+#[test]
+fn a_dot_in_a_name_is_marked() {
+    let document = json!({"a.b": 1, "a": {"b": 2}});
+    assert!(matches(json!({"a\\.b": 1}), &document));
+    assert!(matches(json!({"a.b": 2}), &document));
+    assert!(matches(json!({"\\a": {"b": 2}}), &document));
+}
+
 #[test]
 fn types_are_ordered_as_in_couchdb() {
     let ascending = [
@@ -98,6 +162,17 @@ fn what_is_not_supported_is_refused_by_name() {
     assert!(
         error(json!({"a": {"$regex": "(?=x)"}})).contains(r#"the regular expression "(?=x)" cannot be used"#)
     );
+    assert!(error(json!({"a": {"$not": 1}})).contains("Bad argument for operator $not: 1"));
+    for operator in ["$elemMatch", "$allMatch", "$keyMapMatch"] {
+        let bad = format!("Bad argument for operator {operator}: 1");
+        assert!(error(json!({"a": {operator: 1}})).contains(&bad));
+    }
+    for no_field in [json!({"$gt": 1}), json!({"$not": {"$gt": 1}}), json!({"$elemMatch": {"$gt": 1}})] {
+        assert!(error(no_field).contains("One or more conditions is missing a field name."));
+    }
+    for name in ["", "a..b", "a."] {
+        assert!(error(json!({name: 1})).ends_with(&format!("Invalid field name: {name}")));
+    }
     assert!(error(json!([])).contains("Selector must be a JSON object"));
     let mut deep = json!({"a": 1});
     for _ in 0..40 {

@@ -1,0 +1,82 @@
+//! Where a field is in a document.
+
+use serde_json::{Map, Value};
+
+/// The place of a field in a document, `colour.name`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Path(Vec<String>);
+
+/// What is at a place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Place<'a> {
+    Value(&'a Value),
+    /// The object that would have the field does not.
+    Missing,
+    /// On the way there is no object, or a list that ends before.
+    Blocked,
+}
+
+impl Path {
+    /// Reads a path with dots between; `\.` is a dot in a name. None if a name is empty, which CouchDB refuses.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut names = Vec::new();
+        let mut name = String::new();
+        let mut letters = text.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '.' => names.push(std::mem::take(&mut name)),
+                '\\' => name.extend(letters.next_if_eq(&'.')),
+                letter => name.push(letter),
+            }
+        }
+        names.push(name);
+        names.iter().all(|name| !name.is_empty()).then_some(Self(names))
+    }
+
+    pub(crate) fn join(&self, other: Self) -> Self {
+        Self(self.0.iter().cloned().chain(other.0).collect())
+    }
+
+    /// Whether this is the document itself.
+    pub(crate) fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn look<'a>(&self, document: &'a Value) -> Place<'a> {
+        let mut place = document;
+        for name in &self.0 {
+            let inner = match place {
+                Value::Object(fields) => fields.get(name).ok_or(Place::Missing),
+                Value::Array(items) => {
+                    let index = name.parse::<usize>().ok();
+                    index.and_then(|index| items.get(index)).ok_or(Place::Blocked)
+                }
+                _ => Err(Place::Blocked),
+            };
+            match inner {
+                Ok(value) => place = value,
+                Err(nothing) => return nothing,
+            }
+        }
+        Place::Value(place)
+    }
+
+    /// The value at this place.
+    pub(crate) fn find<'a>(&self, document: &'a Value) -> Option<&'a Value> {
+        match self.look(document) {
+            Place::Value(value) => Some(value),
+            Place::Missing | Place::Blocked => None,
+        }
+    }
+
+    /// Puts a value at this place of an object, with objects around it as needed. What is there already and is no
+    /// object stays.
+    pub(crate) fn insert(&self, target: &mut Value, value: Value) {
+        let mut place = target;
+        for name in &self.0 {
+            let Value::Object(fields) = place else { return };
+            place = fields.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+        }
+        *place = value;
+    }
+}
