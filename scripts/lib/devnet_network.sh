@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154 # variables of the script that sources this
-# Sourced: our own Fabric network in one process. Needs $root, $state, $port_base, $block_time, $limit, $binary,
+# Sourced: our own Fabric network in one process. Needs $root, $state, $port_base, $block_time, $mutual_tls, $limit, $binary,
 # and console.sh, process.sh, cargo_binary.sh.
 
 # devnet_up: starts the process; it makes identities and profile.toml itself and prints `ready` when it serves.
@@ -13,7 +13,7 @@ devnet_up() {
   if [ -f "$(log_of devnet)" ]; then from=$(wc -l <"$(log_of devnet)"); fi
   say "starting devnet"
   start_process devnet "127.0.0.1:$port_base" "" "$program" up --orgs Bank,Client,Vendor --channel payments \
-    --chaincode lockstep --dir "$state" --port-base "$port_base" --block-time "$block_time"
+    --chaincode lockstep --dir "$state" --port-base "$port_base" --block-time "$block_time" ${mutual_tls:+--mutual-tls}
   await devnet "$limit" "say that it is ready" devnet_ready "$from"
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # variables of the script that sources this
 # Sourced: a Fabric network of native processes on loopback: one raft orderer, three organisations with a peer each.
 # Every node takes the distribution's own configuration, with what differs in its environment.
-# Needs $root, $state, $fabric, $port_base, $block_time, $limit, and console.sh, process.sh, state.sh, peer_command.sh.
+# Needs $root, $state, $fabric, $port_base, $block_time, $mutual_tls, $limit, and console.sh, process.sh, state.sh, peer_command.sh.
 
 readonly CHANNEL=payments
 readonly ORGANIZATIONS="Bank Client Vendor"
@@ -21,6 +21,7 @@ orderer_home() { printf '%s/organizations/ordererOrganizations/lockstep.test' "$
 orderer_node() { printf '%s/orderers/orderer.lockstep.test' "$(orderer_home)"; }
 organization_domain() { printf '%s.lockstep.test' "$(lower "$1")"; }
 organization_home() { printf '%s/organizations/peerOrganizations/%s' "$state" "$(organization_domain "$1")"; }
+user_home() { printf '%s/users/%s@%s' "$(organization_home "$1")" "$2" "$(organization_domain "$1")"; }
 host_of() { printf '%s/peers/%s.%s' "$(organization_home "$1")" "$2" "$(organization_domain "$1")"; }
 
 # make_identities: keys and certificates, once.
@@ -96,11 +97,15 @@ start_orderer() {
 
 # start_peer ORGANIZATION
 start_peer() {
-  local node number address name
+  local node number address name mutual=() authorities="" organization
   node=$(host_of "$1" peer0)
   number=$(number_of "$1")
   address=$(peer_address "$1")
   name=$(lower "$1")
+  if [ -n "$mutual_tls" ]; then
+    for organization in $ORGANIZATIONS; do authorities+="$(host_of "$organization" peer0)/tls/ca.crt "; done
+    mutual=(CORE_PEER_TLS_CLIENTAUTHREQUIRED=true CORE_PEER_TLS_CLIENTROOTCAS_FILES="${authorities% }")
+  fi
   # Docker is off (an empty CORE_VM_ENDPOINT): every chaincode here is a service of its own, or a program that the peer
   # runs itself. The gossip intervals are a quarter of the stock ones, so that the three peers know of each other soon.
   start_process "$name-peer" "$address" "" env -i PATH="$PATH" HOME="${HOME:-/}" \
@@ -111,6 +116,7 @@ start_peer() {
     CORE_PEER_LOCALMSPID="$1MSP" CORE_PEER_MSPCONFIGPATH="$node/msp" \
     CORE_PEER_TLS_ENABLED=true CORE_PEER_TLS_CERT_FILE="$node/tls/server.crt" \
     CORE_PEER_TLS_KEY_FILE="$node/tls/server.key" CORE_PEER_TLS_ROOTCERT_FILE="$node/tls/ca.crt" \
+    ${mutual[@]+"${mutual[@]}"} \
     CORE_PEER_GOSSIP_BOOTSTRAP="$address" CORE_PEER_GOSSIP_EXTERNALENDPOINT="$address" \
     CORE_PEER_GOSSIP_ORGLEADER=true CORE_PEER_GOSSIP_USELEADERELECTION=false \
     CORE_PEER_GOSSIP_PUBLISHSTATEINFOINTERVAL=1s CORE_PEER_GOSSIP_REQUESTSTATEINFOINTERVAL=1s \
@@ -134,11 +140,12 @@ osnadmin_channel() {
 
 # peer_admin ORGANIZATION ARGUMENTS…: `peer` as that organisation's administrator, to its own peer.
 peer_admin() {
-  local organization=$1 home
-  home=$(organization_home "$organization")
+  local organization=$1 home shown=("" "")
+  home=$(user_home "$organization" Admin)
   shift
-  peer_as "${organization}MSP" "$home/users/Admin@$(organization_domain "$organization")/msp" \
-    "$(peer_address "$organization")" "$(host_of "$organization" peer0)/tls/ca.crt" "$@"
+  if [ -n "$mutual_tls" ]; then shown=("$home/tls/client.crt" "$home/tls/client.key"); fi
+  peer_as "${organization}MSP" "$home/msp" "${shown[@]}" "$(peer_address "$organization")" \
+    "$(host_of "$organization" peer0)/tls/ca.crt" "$@"
 }
 
 orderer_height() { osnadmin_channel list --channelID "$CHANNEL" | sed -n 's/.*"height": *\([0-9]*\).*/\1/p'; }
@@ -229,7 +236,7 @@ fabric_height() {
 
 # fabric_profile VERSION: profile.toml on standard output, with paths relative to its own folder.
 fabric_profile() {
-  local organization home number user admin chaincode caller
+  local organization number user admin chaincode caller
   cat <<EOF
 # Written by scripts/network: how to reach this network. network/README.md explains the fields.
 name = "fabric"
@@ -244,10 +251,9 @@ tls_ca = "$(relative "$(orderer_node)/tls/ca.crt")"
 admin_address = "127.0.0.1:$(port $ORDERER_ADMIN)"
 EOF
   for organization in $ORGANIZATIONS; do
-    home=$(relative "$(organization_home "$organization")")
     number=$(number_of "$organization")
-    user=User1@$(organization_domain "$organization")
-    admin=Admin@$(organization_domain "$organization")
+    user=$(relative "$(user_home "$organization" User1)")
+    admin=$(relative "$(user_home "$organization" Admin)")
     chaincode=$(relative "$(host_of "$organization" chaincode)")/tls
     caller=$(relative "$(host_of "$organization" chaincode-client)")/tls
     cat <<EOF
@@ -257,13 +263,14 @@ name = "$organization"
 msp_id = "${organization}MSP"
 
 [organizations.admin]
-cert = "$home/users/$admin/msp/signcerts/$admin-cert.pem"
-key = "$home/users/$admin/msp/keystore/priv_sk"
-msp_dir = "$home/users/$admin/msp"
-
+cert = "$admin/msp/signcerts/${admin##*/}-cert.pem"
+key = "$admin/msp/keystore/priv_sk"
+msp_dir = "$admin/msp"
+$(shown_by "$admin")
 [organizations.user]
-cert = "$home/users/$user/msp/signcerts/$user-cert.pem"
-key = "$home/users/$user/msp/keystore/priv_sk"
+cert = "$user/msp/signcerts/${user##*/}-cert.pem"
+key = "$user/msp/keystore/priv_sk"
+$(shown_by "$user")
 
 [[organizations.peers]]
 address = "$(peer_address "$organization")"
@@ -279,6 +286,11 @@ client_cert = "$caller/server.crt"
 client_key = "$caller/server.key"
 EOF
   done
+}
+
+# shown_by FOLDER: the lines of a profile with what a user shows to peers that want to see it, and an empty one.
+shown_by() {
+  if [ -n "$mutual_tls" ]; then printf 'tls_cert = "%s/tls/client.crt"\ntls_key = "%s/tls/client.key"\n' "$1" "$1"; fi
 }
 
 relative() { printf '%s' "${1#"$state/"}"; }

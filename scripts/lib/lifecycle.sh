@@ -38,7 +38,8 @@ hint() {
 peer_of() {
   local organization=$1 peer=$2
   shift 2
-  peer_as "${org_msp_id[$organization]}" "${org_admin_msp_dir[$organization]}" "${peer_address[$peer]}" "${peer_tls_ca[$peer]}" "$@"
+  peer_as "${org_msp_id[$organization]}" "${org_admin_msp_dir[$organization]}" "${org_admin_tls_cert[$organization]}" \
+    "${org_admin_tls_key[$organization]}" "${peer_address[$peer]}" "${peer_tls_ca[$peer]}" "$@"
 }
 
 first_peer_of() { peers_of "$1" | head -n 1; }

@@ -30,56 +30,22 @@
 use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use hlf_gateway::Gateway;
 use hlf_gateway::lifecycle::{ChaincodeServer, Collections, Definition, Package, PackageBuilder, PackageId};
-use hlf_gateway::{Endpoint, Gateway, Identity, PrivateKeySigner, Tls};
-use serde::Deserialize;
 use tokio::time::{Instant, sleep};
+
+use crate::profile::{Organization, Profile, Server};
+
+mod profile;
 
 type Failure = Box<dyn Error>;
 
 /// How long a peer may take to get a block that another has.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Deserialize)]
-struct Description {
-    channel: String,
-    chaincode: Option<String>,
-    organizations: Vec<Organization>,
-}
-
-#[derive(Deserialize)]
-struct Organization {
-    msp_id: String,
-    admin: Credentials,
-    peers: Vec<Peer>,
-    chaincode: Option<Server>,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Peer {
-    address: String,
-    server_name: String,
-    tls_ca: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Server {
-    address: String,
-    server_ca: Option<PathBuf>,
-    client_ca: Option<PathBuf>,
-    client_cert: Option<PathBuf>,
-    client_key: Option<PathBuf>,
-}
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -95,26 +61,25 @@ async fn main() -> ExitCode {
 
 /// What the command line says.
 struct Options {
-    file: PathBuf,
-    description: Description,
+    profile: Profile,
     definition: Definition,
     program: Option<PathBuf>,
 }
 
 async fn run() -> Result<(), Failure> {
     let options = read_options()?;
-    let Options { description, definition, .. } = &options;
-    let folder = options.file.parent().unwrap_or_else(|| Path::new(""));
+    let Options { profile, definition, .. } = &options;
     let mut gateways = Vec::new();
-    for organization in &description.organizations {
-        let gateway = connect(organization, folder)?;
-        let package = package(&options, organization, folder)?;
+    for organization in &profile.organizations {
+        let admin = organization.admin()?;
+        let gateway = profile.gateway(organization, admin)?.signer(profile.signer(admin)?).connect_lazy()?;
+        let package = package(&options, organization)?;
         let id = install(&gateway, &package).await?;
-        approve(&gateway, &description.channel, definition, &id).await?;
+        approve(&gateway, &profile.channel, definition, &id).await?;
         println!("{} {id}", organization.msp_id);
         gateways.push(gateway);
     }
-    commit(&gateways, &description.channel, definition).await
+    commit(&gateways, &profile.channel, definition).await
 }
 
 fn read_options() -> Result<Options, Failure> {
@@ -122,8 +87,8 @@ fn read_options() -> Result<Options, Failure> {
     let file = PathBuf::from(arguments.next().ok_or(
         "usage: deploy FILE [--name N] [--version V] [--sequence N] [--policy P] [--collections FILE] [--program FILE]",
     )?);
-    let description: Description = toml::from_str(&fs::read_to_string(&file)?)?;
-    let mut definition = Definition::new(description.chaincode.clone().unwrap_or_default(), "1.0", 1);
+    let profile = Profile::read(&file)?;
+    let mut definition = Definition::new(profile.chaincode.clone().unwrap_or_default(), "1.0", 1);
     let mut program = None;
     while let Some(option) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{option} needs a value"))?;
@@ -142,33 +107,22 @@ fn read_options() -> Result<Options, Failure> {
     if definition.name.is_empty() {
         return Err("say which chaincode: --name, or chaincode in the file".into());
     }
-    Ok(Options { file, description, definition, program })
+    Ok(Options { profile, definition, program })
 }
 
 /// The same program in each organisation's package, or where its service is.
-fn package(options: &Options, organization: &Organization, folder: &Path) -> Result<Package, Failure> {
+fn package(options: &Options, organization: &Organization) -> Result<Package, Failure> {
     let name = &options.definition.name;
     if let Some(program) = &options.program {
         return Ok(PackageBuilder::new(name, "binary").file("chaincode", fs::read(program)?).build()?);
     }
     let described = organization.chaincode.as_ref();
     let described = described.ok_or_else(|| format!("{} has no chaincode address", organization.msp_id))?;
-    Ok(Package::of_service(name, &server(described, folder)?)?)
+    Ok(Package::of_service(name, &server(described, &options.profile)?)?)
 }
 
-fn connect(organization: &Organization, folder: &Path) -> Result<Gateway, Failure> {
-    let identity = Identity::new(&organization.msp_id, fs::read(folder.join(&organization.admin.cert))?)?;
-    let signer = PrivateKeySigner::from_pem(&fs::read(folder.join(&organization.admin.key))?)?;
-    let mut gateway = Gateway::builder(identity).signer(signer);
-    for peer in &organization.peers {
-        let tls = Tls::new(fs::read(folder.join(&peer.tls_ca))?).server_name(&peer.server_name);
-        gateway = gateway.endpoint(Endpoint::tls(&peer.address, tls));
-    }
-    Ok(gateway.connect_lazy()?)
-}
-
-fn server(server: &Server, folder: &Path) -> Result<ChaincodeServer, Failure> {
-    let read = |file: &PathBuf| fs::read_to_string(folder.join(file));
+fn server(server: &Server, profile: &Profile) -> Result<ChaincodeServer, Failure> {
+    let read = |file: &PathBuf| -> Result<String, Failure> { Ok(String::from_utf8(profile.file(file)?)?) };
     let mut described = ChaincodeServer::new(&server.address);
     if let Some(authority) = server.server_ca.as_ref().or(server.client_ca.as_ref()) {
         described = described.tls(read(authority)?);

@@ -13,19 +13,18 @@
 use std::env;
 use std::error::Error;
 use std::fmt::Debug;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
 use futures::future::try_join_all;
-use hlf_gateway::{
-    Committed, Contract, Endpoint, Gateway, Identity, Network, PrivateKeySigner, Retry, Tls,
-    TransactionError, TxValidationCode,
-};
-use serde::Deserialize;
+use hlf_gateway::{Committed, Contract, Network, Retry, TransactionError, TxValidationCode};
 use tokio::time::timeout;
+
+use crate::profile::Profile;
+
+mod profile;
 
 type Failure = Box<dyn Error>;
 
@@ -34,32 +33,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Organisations that have the private data.
 const MEMBERS: [&str; 2] = ["BankMSP", "VendorMSP"];
-
-#[derive(Deserialize)]
-struct Profile {
-    channel: String,
-    organizations: Vec<Organization>,
-}
-
-#[derive(Deserialize)]
-struct Organization {
-    msp_id: String,
-    user: Credentials,
-    peers: Vec<Peer>,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Peer {
-    address: String,
-    server_name: String,
-    tls_ca: PathBuf,
-}
 
 /// The channel as each organisation sees it, and the chaincode as the first one does.
 struct World {
@@ -106,16 +79,11 @@ async fn run() -> Result<(), Failure> {
 
 impl World {
     fn open(folder: &Path, chaincode: &str) -> Result<Self, Failure> {
-        let profile: Profile = toml::from_str(&fs::read_to_string(folder.join("profile.toml"))?)?;
+        let profile = Profile::read(&folder.join("profile.toml"))?;
         let mut networks = Vec::new();
-        for Organization { msp_id, user, peers } in &profile.organizations {
-            let identity = Identity::new(msp_id, fs::read(folder.join(&user.cert))?)?;
-            let signer = PrivateKeySigner::from_pem(&fs::read(folder.join(&user.key))?)?;
-            let mut gateway = Gateway::builder(identity).signer(signer);
-            for peer in peers {
-                let tls = Tls::new(fs::read(folder.join(&peer.tls_ca))?).server_name(&peer.server_name);
-                gateway = gateway.endpoint(Endpoint::tls(&peer.address, tls));
-            }
+        for organization in &profile.organizations {
+            let user = organization.user()?;
+            let gateway = profile.gateway(organization, user)?.signer(profile.signer(user)?);
             networks.push(gateway.connect_lazy()?.network(&profile.channel));
         }
         let contract = networks.first().ok_or("the profile has no organisation")?.contract(chaincode);

@@ -6,8 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy knows test functions, but not what they call")]
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::StreamExt as _;
@@ -15,45 +14,20 @@ use hlf_gateway::lifecycle::{ChaincodeServer, Definition, Lifecycle, Package, Po
 use hlf_gateway::operations::{PeerError, block_transactions};
 use hlf_gateway::proto::common::Block;
 use hlf_gateway::{
-    Code, Endpoint, Gateway, Identity, PrivateKeySigner, Retry, Retrying, Signer as _, Tls, TransactionError,
-    TransactionId, TxValidationCode,
+    Code, Gateway, Retry, Retrying, Signer as _, TransactionError, TransactionId, TxValidationCode,
 };
-use serde::Deserialize;
 use tokio::time::timeout;
+
+use crate::profile::Profile;
+
+#[path = "../examples/profile/mod.rs"]
+mod profile;
 
 /// No answer is waited for longer than this.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-#[derive(Deserialize)]
-struct Profile {
-    channel: String,
-    organizations: Vec<Organization>,
-}
-
-#[derive(Deserialize)]
-struct Organization {
-    msp_id: String,
-    admin: Credentials,
-    user: Credentials,
-    peers: Vec<Peer>,
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    cert: PathBuf,
-    key: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Peer {
-    address: String,
-    server_name: String,
-    tls_ca: PathBuf,
-}
-
 struct World {
     profile: Profile,
-    folder: PathBuf,
 }
 
 impl World {
@@ -63,30 +37,14 @@ impl World {
             eprintln!("skipped: HLF_GATEWAY_PROFILE does not name the profile of a network");
             return None;
         };
-        let profile = toml::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        Some(Self { profile, folder: Path::new(&file).parent().unwrap().to_owned() })
-    }
-
-    fn read(&self, file: &Path) -> Vec<u8> {
-        fs::read(self.folder.join(file)).unwrap()
+        Some(Self { profile: Profile::read(Path::new(&file)).unwrap() })
     }
 
     fn admin(&self, organization: usize) -> Gateway {
         let organization = self.profile.organizations.get(organization).unwrap();
-        self.gateway(organization, &organization.admin, true)
-    }
-
-    fn gateway(&self, organization: &Organization, caller: &Credentials, signing: bool) -> Gateway {
-        let identity = Identity::new(&organization.msp_id, self.read(&caller.cert)).unwrap();
-        let mut builder = Gateway::builder(identity);
-        if signing {
-            builder = builder.signer(PrivateKeySigner::from_pem(&self.read(&caller.key)).unwrap());
-        }
-        for peer in &organization.peers {
-            let tls = Tls::new(self.read(&peer.tls_ca)).server_name(&peer.server_name);
-            builder = builder.endpoint(Endpoint::tls(&peer.address, tls));
-        }
-        builder.connect_lazy().unwrap()
+        let admin = organization.admin().unwrap();
+        let gateway = self.profile.gateway(organization, admin).unwrap();
+        gateway.signer(self.profile.signer(admin).unwrap()).connect_lazy().unwrap()
     }
 
     fn policy(&self) -> Policy {
@@ -194,9 +152,10 @@ async fn blocks_as_they_commit() {
     let names: Vec<_> = collections.map(|namespace| namespace.namespace.as_str()).collect();
     assert!(names.contains(&"_lifecycle"), "{names:?}");
 
-    let gateway = world.gateway(organization, &organization.admin, false);
+    let admin = organization.admin().unwrap();
+    let gateway = world.profile.gateway(organization, admin).unwrap().connect_lazy().unwrap();
     let request = gateway.network(world.profile.channel.as_str()).block_events().from_block(number).request();
-    let signer = PrivateKeySigner::from_pem(&world.read(&organization.admin.key)).unwrap();
+    let signer = world.profile.signer(admin).unwrap();
     let signature = signer.sign(&request.digest()).await.unwrap();
     let taken_up = gateway.block_events_from_bytes::<Block>(&request.bytes()).unwrap();
     let block = timeout(DEADLINE, taken_up.with_signature(signature).stream().next()).await.unwrap();
@@ -234,8 +193,9 @@ async fn a_transaction_signed_elsewhere_and_submitted_twice() {
     all_approved(&world.admin(0).network(channel).lifecycle(), &definition, msp_ids.len()).await;
 
     let organization = &world.profile.organizations[0];
-    let gateway = world.gateway(organization, &organization.admin, false);
-    let signer = PrivateKeySigner::from_pem(&world.read(&organization.admin.key)).unwrap();
+    let admin = organization.admin().unwrap();
+    let gateway = world.profile.gateway(organization, admin).unwrap().connect_lazy().unwrap();
+    let signer = world.profile.signer(admin).unwrap();
     let contract = gateway.network(channel).contract("_lifecycle");
     let proposal = contract.proposal("CommitChaincodeDefinition").argument(commit_arguments(&definition));
     let proposal = proposal.organizations(msp_ids).build();
@@ -287,7 +247,9 @@ async fn all_approved(lifecycle: &Lifecycle, definition: &Definition, count: usi
 async fn refusals() {
     let Some(world) = World::find() else { return };
     let organization = &world.profile.organizations[0];
-    let user = world.gateway(organization, &organization.user, true);
+    let member = organization.user().unwrap();
+    let user = world.profile.gateway(organization, member).unwrap();
+    let user = user.signer(world.profile.signer(member).unwrap()).connect_lazy().unwrap();
     let channel = world.profile.channel.as_str();
     let network = user.network(channel);
 
@@ -301,16 +263,9 @@ async fn refusals() {
     assert!(matches!(refused, PeerError::Call { .. } | PeerError::Refused { .. }), "{refused:?}");
 
     // Somebody else's key: the signature does not belong to the certificate.
-    let other = &world.profile.organizations[1];
-    let identity = Identity::new(&organization.msp_id, world.read(&organization.user.cert)).unwrap();
-    let peer = &organization.peers[0];
-    let tls = Tls::new(world.read(&peer.tls_ca)).server_name(&peer.server_name);
-    let impostor = Gateway::builder(identity)
-        .signer(PrivateKeySigner::from_pem(&world.read(&other.user.key)).unwrap())
-        .endpoint(Endpoint::tls(&peer.address, tls))
-        .connect()
-        .await
-        .unwrap();
+    let other = world.profile.organizations[1].user().unwrap();
+    let impostor = world.profile.gateway(organization, member).unwrap();
+    let impostor = impostor.signer(world.profile.signer(other).unwrap()).connect().await.unwrap();
     let impostor = impostor.network(channel);
     assert!(impostor.ledger().info().await.is_err());
     let error = impostor.commit(TransactionId::from("some-id")).status().await.unwrap_err();

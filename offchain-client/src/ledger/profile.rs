@@ -74,6 +74,12 @@ pub struct Identity {
     /// The folder in Fabric's MSP layout that holds both, for Fabric's own programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub msp_dir: Option<PathBuf>,
+    /// PEM file of the TLS certificate that is shown to peers, for those that want to see one (mutual TLS).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of that certificate's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
 }
 
 /// A peer that runs the Gateway service.
@@ -226,7 +232,9 @@ impl Profile {
             for identity in [&mut organization.admin, &mut organization.user].into_iter().flatten() {
                 change(&mut identity.cert);
                 change(&mut identity.key);
-                identity.msp_dir.as_mut().map(&mut *change);
+                for file in [&mut identity.msp_dir, &mut identity.tls_cert, &mut identity.tls_key] {
+                    file.as_mut().map(&mut *change);
+                }
             }
             organization.peers.iter_mut().for_each(|peer| change(&mut peer.tls_ca));
             if let Some(server) = &mut organization.chaincode {
@@ -288,6 +296,11 @@ impl Organization {
         }
         if let Some(index) = self.peers.iter().position(|peer| !is_host_and_port(&peer.address)) {
             return Some((self.field(&format!("peers[{index}].address")), "is not host:port"));
+        }
+        for (role, identity) in [("admin", &self.admin), ("user", &self.user)] {
+            if identity.as_ref().is_some_and(|files| files.tls_cert.is_some() != files.tls_key.is_some()) {
+                return Some((self.field(role), "has one of tls_cert and tls_key, and needs both or none"));
+            }
         }
         let server = self.chaincode.as_ref().filter(|server| !is_host_and_port(&server.address));
         server.map(|_| (self.field("chaincode.address"), "is not host:port"))

@@ -4,7 +4,7 @@ use hlf_gateway::{Endpoint, Gateway, Identity, IdentityError, KeyError, P256Sign
 use lockstep_protocol::hash::{LedgerId, ShortText};
 
 use super::{DEADLINES, FabricLedger};
-use crate::ledger::profile::{self, Profile, ProfileError};
+use crate::ledger::profile::{self, Peer, Profile, ProfileError};
 
 /// As whom of an organisation to call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +86,19 @@ impl FabricLedger {
         let signer =
             || P256Signer::from_pem(&key).map_err(|source| ConnectError::Key { field: field("key"), source });
 
+        let shown = match (&files.tls_cert, &files.tls_key) {
+            (Some(certificate), Some(key)) => Some(Shown {
+                certificate: profile::read_file(&field("tls_cert"), certificate)?,
+                key: zeroize::Zeroizing::new(profile::read_file(&field("tls_key"), key)?),
+            }),
+            _ => None,
+        };
+
         let mut endpoints = Vec::with_capacity(organization.peers.len());
         for (index, peer) in organization.peers.iter().enumerate() {
             let ca =
                 profile::read_file(&organization.field(&format!("peers[{index}].tls_ca")), &peer.tls_ca)?;
-            endpoints.push(Endpoint::tls(&peer.address, Tls::new(ca).server_name(&peer.server_name)));
+            endpoints.push(endpoint(peer, ca, shown.as_ref()));
         }
         let connect = |signer: P256Signer, endpoints: Vec<Endpoint>| {
             Gateway::builder(identity.clone())
@@ -102,19 +110,33 @@ impl FabricLedger {
         let gateway = connect(signer()?, endpoints)
             .map_err(|source| ConnectError::Peer { field: organization.field("peers"), source })?;
         // They are a makeshift: one that cannot be used is no reason against the own peers.
-        let elsewhere = connect(signer()?, others(profile, msp_id)).ok();
+        let elsewhere = connect(signer()?, others(profile, msp_id, shown.as_ref())).ok();
         Ok(Self::new(&gateway, elsewhere.as_ref(), (&profile.channel, &profile.chaincode), ledger_id))
     }
 }
 
+/// A TLS certificate to show, and its key, both in PEM.
+struct Shown {
+    certificate: Vec<u8>,
+    key: zeroize::Zeroizing<Vec<u8>>,
+}
+
+fn endpoint(peer: &Peer, ca: Vec<u8>, shown: Option<&Shown>) -> Endpoint {
+    let mut tls = Tls::new(ca).server_name(&peer.server_name);
+    if let Some(Shown { certificate, key }) = shown {
+        tls = tls.client_certificate(certificate.as_slice(), key.as_slice());
+    }
+    Endpoint::tls(&peer.address, tls)
+}
+
 /// The other organisations' peers, in the profile's order, as far as their TLS authorities can be read.
-fn others(profile: &Profile, msp_id: &str) -> Vec<Endpoint> {
+fn others(profile: &Profile, msp_id: &str, shown: Option<&Shown>) -> Vec<Endpoint> {
     let others = profile.organizations.iter().filter(|organization| organization.msp_id != msp_id);
     let peers = others.flat_map(|organization| &organization.peers);
     peers
         .filter_map(|peer| {
             let ca = std::fs::read(&peer.tls_ca).ok()?;
-            Some(Endpoint::tls(&peer.address, Tls::new(ca).server_name(&peer.server_name)))
+            Some(endpoint(peer, ca, shown))
         })
         .collect()
 }

@@ -46,13 +46,23 @@ impl Profile {
 
         type IdentityFile = fn(&Identity) -> Option<&PathBuf>;
         type Holder = fn(&Organization) -> Option<&Identity>;
-        let identities: [(&str, Holder, IdentityFile); 5] = [
+        let identities: [(&str, Holder, IdentityFile); 7] = [
             ("org_admin_cert", |organization| organization.admin.as_ref(), |identity| Some(&identity.cert)),
             ("org_admin_key", |organization| organization.admin.as_ref(), |identity| Some(&identity.key)),
             (
                 "org_admin_msp_dir",
                 |organization| organization.admin.as_ref(),
                 |identity| identity.msp_dir.as_ref(),
+            ),
+            (
+                "org_admin_tls_cert",
+                |organization| organization.admin.as_ref(),
+                |identity| identity.tls_cert.as_ref(),
+            ),
+            (
+                "org_admin_tls_key",
+                |organization| organization.admin.as_ref(),
+                |identity| identity.tls_key.as_ref(),
             ),
             ("org_user_cert", |organization| organization.user.as_ref(), |identity| Some(&identity.cert)),
             ("org_user_key", |organization| organization.user.as_ref(), |identity| Some(&identity.key)),

@@ -87,6 +87,10 @@ fn every_error_names_the_profile_and_the_field() {
         (GOOD.replace("localhost:17052", "localhost"), "organizations[ClientMSP].peers[0].address"),
         (GOOD.replace("127.0.0.1:17061", "127.0.0.1:0"), "organizations[BankMSP].chaincode.address"),
         (GOOD.replace("127.0.0.1:17050", ":17050"), "orderers[0].address"),
+        (
+            GOOD.replace("key = \"c/user.key\"", "key = \"k\", tls_key = \"t\""),
+            "organizations[ClientMSP].user",
+        ),
         ("name = \"x\"".to_owned(), "version"),
         ("= nonsense".to_owned(), "profile.toml"),
     ];
