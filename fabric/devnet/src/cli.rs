@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use thiserror::Error;
 
 use crate::config::{Collection, CollectionsError, Config, ConfigError, Sketch, read_collections};
-use crate::inspect;
 pub use crate::inspect::InspectError;
+use crate::inspect::{Question, ask};
 use crate::network::{Devnet, NetworkError};
 
 /// A Hyperledger Fabric network in one process, for development and tests.
@@ -81,11 +81,15 @@ struct Up {
     /// Most transactions in a block.
     #[arg(long, default_value_t = 500)]
     block_size: usize,
+    /// Clients must show a TLS certificate of an organisation.
+    #[arg(long)]
+    mutual_tls: bool,
     /// Configuration file, in the place of the options that describe the network.
     #[arg(
         long,
         conflicts_with_all = [
             "orgs", "channel", "chaincodes", "collections", "domain", "port_base", "block_time", "block_size",
+            "mutual_tls",
         ]
     )]
     config: Option<PathBuf>,
@@ -93,9 +97,17 @@ struct Up {
 
 #[derive(Debug, Args)]
 struct Inspect {
-    /// Folder of a network that is not running.
+    /// Folder of the network, which may be running.
     #[arg(long)]
     dir: PathBuf,
+}
+
+impl Inspect {
+    async fn show(self, question: Question, output: &mut impl std::io::Write) -> Result<(), CliError> {
+        let answer = ask(&self.dir, &question).await?;
+        output.write_all(&answer)?;
+        Ok(writeln!(output)?)
+    }
 }
 
 /// Why a command failed.
@@ -126,16 +138,11 @@ pub enum CliError {
 pub async fn run(cli: Cli, output: &mut impl std::io::Write) -> Result<(), CliError> {
     match cli.command {
         Command::Up(up) => start(up, output).await?,
-        Command::Height(Inspect { dir }) => writeln!(output, "{}", inspect::height(&dir)?)?,
-        Command::Block { number, inspect: Inspect { dir } } => {
-            writeln!(output, "{}", inspect::block(&dir, number)?)?;
-        }
-        Command::Tx { id, inspect: Inspect { dir } } => {
-            writeln!(output, "{}", inspect::transaction(&dir, &id)?)?;
-        }
-        Command::State { key, chaincode, inspect: Inspect { dir } } => {
-            output.write_all(&inspect::state(&dir, chaincode.as_deref(), &key)?)?;
-            writeln!(output)?;
+        Command::Height(inspect) => inspect.show(Question::Height, output).await?,
+        Command::Block { number, inspect } => inspect.show(Question::Block(number), output).await?,
+        Command::Tx { id, inspect } => inspect.show(Question::Transaction(id), output).await?,
+        Command::State { key, chaincode, inspect } => {
+            inspect.show(Question::State { chaincode, key }, output).await?;
         }
     }
     Ok(())
@@ -153,6 +160,7 @@ async fn start(up: Up, output: &mut impl std::io::Write) -> Result<(), CliError>
             port_base: up.port_base,
             block_time: up.block_time,
             block_size: up.block_size,
+            mutual_tls: up.mutual_tls,
         }
         .config()?,
     };
@@ -202,16 +210,18 @@ mod tests {
         let with_file = ["hlf-devnet", "up", "--dir", "d", "--config", "f"];
         Cli::try_parse_from(with_file).unwrap();
         for option in [
-            ["--orgs", "A,B"],
-            ["--channel", "c"],
-            ["--chaincode", "c"],
-            ["--collections", "c=f"],
-            ["--domain", "d"],
-            ["--port-base", "1"],
-            ["--block-time", "1s"],
-            ["--block-size", "1"],
+            &["--orgs", "A,B"][..],
+            &["--channel", "c"],
+            &["--chaincode", "c"],
+            &["--collections", "c=f"],
+            &["--domain", "d"],
+            &["--port-base", "1"],
+            &["--block-time", "1s"],
+            &["--block-size", "1"],
+            &["--mutual-tls"],
         ] {
-            let refusal = Cli::try_parse_from(with_file.into_iter().chain(option)).unwrap_err();
+            let words = with_file.iter().chain(option).copied();
+            let refusal = Cli::try_parse_from(words).unwrap_err();
             assert_eq!(refusal.kind(), ErrorKind::ArgumentConflict, "{option:?}");
         }
     }

@@ -49,6 +49,9 @@ pub struct Config {
     /// The state database whose abilities the network has.
     #[serde(default)]
     pub state_database: StateDatabase,
+    /// True if clients must show a TLS certificate of an organisation: mutual TLS.
+    #[serde(default)]
+    pub mutual_tls: bool,
     /// The organisations.
     pub organizations: Vec<Organization>,
     /// The chaincodes.

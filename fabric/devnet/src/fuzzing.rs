@@ -64,6 +64,7 @@ pub fn chaincode(messages: impl IntoIterator<Item = ChaincodeMessage>) -> (Vec<C
         creator: Principal { msp_id: "Org1MSP".to_owned(), role: Role::Client },
         peer: "Org1MSP".to_owned(),
         definitions: Arc::new(Definitions::default()),
+        couchdb: true,
     };
     let simulator = Simulator::new(Arc::new(three_keys()), setting);
     let mut session = Session::new(None, Features { batches: true, rich_queries: true });

@@ -1,10 +1,15 @@
-//! Looking into the ledger of a network that is not running.
+//! Looking into the ledger of a network, whether it runs or not.
+//!
+//! A running network has its ledger for itself and answers on a socket in its folder.
+
+pub(crate) mod socket;
 
 use std::path::Path;
 
 use hlf_proto::common::{ChannelHeader, Envelope, Payload};
 use hlf_proto::protos::TxValidationCode;
 use prost::Message;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use thiserror::Error;
 
@@ -44,28 +49,61 @@ pub enum InspectError {
     /// The network has no chaincode.
     #[error("the network has no chaincode")]
     NoChaincode,
+    /// The running network has no answer.
+    #[error("{0}")]
+    Refused(String),
+    /// The running network cannot be asked.
+    #[error("the running network does not answer")]
+    Connection(#[from] std::io::Error),
 }
 
-fn open(folder: &Path) -> Result<(Config, Store), InspectError> {
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Question {
+    /// The number of blocks.
+    Height,
+    /// The block with this number, as JSON: number, hashes, transactions with their codes.
+    Block(u64),
+    /// How the transaction with this id ended, as JSON.
+    Transaction(String),
+    /// The value of a key, as it is.
+    State {
+        /// The chaincode; the first one of the configuration, if none.
+        chaincode: Option<String>,
+        /// The key.
+        key: String,
+    },
+}
+
+/// The answer of the network in `folder`: by the process that runs it, else from its ledger.
+///
+/// # Errors
+/// When the ledger cannot be read, or does not have what is looked for.
+pub(crate) async fn ask(folder: &Path, question: &Question) -> Result<Vec<u8>, InspectError> {
+    if let Some(answer) = socket::ask(folder, question).await {
+        return answer;
+    }
     let config = Config::read(&folder.join(config::FILE))?;
     let store = Store::open(&ledger_file(folder), &config.channel)?;
-    Ok((config, store))
+    answer(question, &config, &store)
 }
 
-/// Number of blocks.
+/// The answer that a ledger has.
 ///
 /// # Errors
-/// When the ledger cannot be read.
-pub(crate) fn height(folder: &Path) -> Result<u64, InspectError> {
-    Ok(open(folder)?.1.height()?)
+/// When it cannot be read, or does not have what is looked for.
+fn answer(question: &Question, config: &Config, store: &Store) -> Result<Vec<u8>, InspectError> {
+    Ok(match question {
+        Question::Height => store.height()?.to_string().into_bytes(),
+        Question::Block(number) => block(store, *number)?.to_string().into_bytes(),
+        Question::Transaction(id) => transaction(store, id)?.to_string().into_bytes(),
+        Question::State { chaincode, key } => state(config, store, chaincode.as_deref(), key)?,
+    })
 }
 
-/// A block as JSON: number, hashes, transactions with their codes.
-///
-/// # Errors
-/// When the ledger cannot be read or has no such block.
-pub(crate) fn block(folder: &Path, number: u64) -> Result<serde_json::Value, InspectError> {
-    let block = open(folder)?.1.block(number)?.ok_or(InspectError::NoBlock(number))?;
+fn block(store: &Store, number: u64) -> Result<serde_json::Value, InspectError> {
+    let block = store.block(number)?.ok_or(InspectError::NoBlock(number))?;
     let envelopes = block.data.iter().flat_map(|data| &data.data);
     let transactions: Vec<_> = envelopes
         .zip(codes(&block))
@@ -84,22 +122,18 @@ pub(crate) fn block(folder: &Path, number: u64) -> Result<serde_json::Value, Ins
     }))
 }
 
-/// How a transaction ended, as JSON.
-///
-/// # Errors
-/// When the ledger cannot be read or has no such transaction.
-pub(crate) fn transaction(folder: &Path, id: &str) -> Result<serde_json::Value, InspectError> {
-    let outcome = open(folder)?.1.outcome(id)?.ok_or_else(|| InspectError::NoTransaction(id.to_owned()))?;
+fn transaction(store: &Store, id: &str) -> Result<serde_json::Value, InspectError> {
+    let outcome = store.outcome(id)?.ok_or_else(|| InspectError::NoTransaction(id.to_owned()))?;
     let code: TxValidationCode = outcome.code;
     Ok(json!({ "tx_id": id, "block": outcome.block, "code": i32::from(code), "result": code.as_str_name() }))
 }
 
-/// The value of a key.
-///
-/// # Errors
-/// When the ledger cannot be read or has no such key.
-pub(crate) fn state(folder: &Path, chaincode: Option<&str>, key: &str) -> Result<Vec<u8>, InspectError> {
-    let (config, store) = open(folder)?;
+fn state(
+    config: &Config,
+    store: &Store,
+    chaincode: Option<&str>,
+    key: &str,
+) -> Result<Vec<u8>, InspectError> {
     let first = config.chaincodes.first().map(|chaincode| chaincode.name.as_str());
     let chaincode = chaincode.or(first).ok_or(InspectError::NoChaincode)?;
     let found = store.snapshot()?.get(chaincode, key)?;

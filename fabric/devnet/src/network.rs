@@ -16,7 +16,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Identity, Server, ServerTlsConfig};
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 
 use crate::chaincode::calls::Features;
 use crate::chaincode::process::{MAX_MESSAGE, Pem, Process, Target, TargetTls};
@@ -29,6 +29,7 @@ use crate::identity::generate::{self, PEER_HOST};
 use crate::identity::layout::OrganisationFiles;
 use crate::identity::msp::MspManager;
 use crate::identity::signer::Signer;
+use crate::inspect::socket::Socket;
 use crate::order::commit;
 use crate::order::orderer::Orderer;
 use crate::peer::channel::Channel;
@@ -56,6 +57,13 @@ const PREFERRED_BLOCK_BYTES: usize = 2 * 1024 * 1024;
 /// How long clients have to take what they still get when the network stops, before their connections are closed; and how
 /// long what they were doing has to end afterwards.
 const CLOSING_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How often clients that say nothing are asked for a sign of life (`peer.keepalive.interval` of Fabric's sample
+/// configuration is longer, for the sake of real networks).
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long they have to give it.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Name of the ledger in the network's folder.
 const LEDGER: &str = "ledger.redb";
@@ -178,10 +186,11 @@ impl Devnet {
         let endorsers = make_endorsers(folder, &config, &channel, &shutdown)?;
         let limits =
             Limits { time: config.block_time, count: config.block_size, bytes: PREFERRED_BLOCK_BYTES };
+        let client_authorities = client_authorities(&organizations, &config)?;
         let mut servers = Vec::new();
         for (organization, listener) in config.organizations.iter().zip(listeners) {
             let files = OrganisationFiles::new(&organizations, &organization.domain);
-            servers.push((server(&files)?, listener));
+            servers.push((server(&files, client_authorities.as_deref())?, listener));
         }
         config.write(folder)?;
         profile::write(&config, folder)?;
@@ -202,10 +211,18 @@ impl Devnet {
                     channel: Arc::clone(&channel),
                     orderer: orderer.clone(),
                     shutdown: shutdown.clone(),
+                    mutual_tls: config.mutual_tls,
                 };
                 serve(server, listener, service, peer, close.clone())
             })
             .collect();
+        match Socket::open(folder) {
+            Ok(socket) => {
+                let work = socket.serve(Arc::new(config.clone()), Arc::clone(&channel), shutdown.clone());
+                tokio::spawn(work);
+            }
+            Err(error) => tracing::warn!(%error, "nobody can look inside while the network runs"),
+        }
         let stop = shutdown.clone().drop_guard();
         let committer = tokio::spawn(async move {
             // If the ledger fails, everything stops.
@@ -348,19 +365,40 @@ fn make_endorsers(
             ),
             msp_ids: config.msp_ids(),
             channel: Arc::clone(channel),
+            couchdb: features.rich_queries,
         }));
     }
     Ok(Arc::new(endorsers))
 }
 
-fn server(files: &OrganisationFiles) -> Result<Server, NetworkError> {
-    let read = |path: PathBuf| {
-        std::fs::read(&path).map_err(|source| NetworkError::Tls { path: path.clone(), source })
-    };
-    let certificate = read(files.host_tls_certificate(PEER_HOST))?;
-    let key = read(files.host_tls_key(PEER_HOST))?;
-    let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
-    Ok(Server::builder().tls_config(tls)?)
+fn read_tls(path: &Path) -> Result<Vec<u8>, NetworkError> {
+    std::fs::read(path).map_err(|source| NetworkError::Tls { path: path.to_owned(), source })
+}
+
+/// The TLS authorities of all organisations, if clients must show certificates.
+fn client_authorities(organizations: &Path, config: &Config) -> Result<Option<Vec<u8>>, NetworkError> {
+    if !config.mutual_tls {
+        return Ok(None);
+    }
+    let mut authorities = Vec::new();
+    for Organization { domain, .. } in &config.organizations {
+        authorities.extend(read_tls(&OrganisationFiles::new(organizations, domain).tls_ca())?);
+    }
+    Ok(Some(authorities))
+}
+
+fn server(files: &OrganisationFiles, client_authorities: Option<&[u8]>) -> Result<Server, NetworkError> {
+    let certificate = read_tls(&files.host_tls_certificate(PEER_HOST))?;
+    let key = read_tls(&files.host_tls_key(PEER_HOST))?;
+    let mut tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
+    if let Some(authorities) = client_authorities {
+        tls = tls.client_ca_root(Certificate::from_pem(authorities));
+    }
+    // As a peer does: a client that has vanished keeps no stream.
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
+    Ok(server.tls_config(tls)?)
 }
 
 fn serve(

@@ -58,6 +58,10 @@ struct Member {
     cert: PathBuf,
     key: PathBuf,
     msp_dir: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,6 +139,8 @@ fn describe<'a>(config: &'a Config, organization: &'a Organization) -> ProfileOr
         cert: files.user_certificate(user),
         key: files.user_key(user),
         msp_dir: files.user_msp(user),
+        tls_cert: config.mutual_tls.then(|| files.user_tls_certificate(user)),
+        tls_key: config.mutual_tls.then(|| files.user_tls_key(user)),
     };
     let process = config.chaincodes.first().and_then(|chaincode| {
         chaincode.processes.iter().find(|process| process.msp_id == organization.msp_id)

@@ -28,6 +28,8 @@ pub struct Sketch {
     pub block_time: Duration,
     /// Most transactions in a block.
     pub block_size: usize,
+    /// True if clients must show a TLS certificate of an organisation.
+    pub mutual_tls: bool,
 }
 
 /// What `hlf-devnet up` makes without any options.
@@ -42,6 +44,7 @@ impl Default for Sketch {
             port_base: 18050,
             block_time: default_block_time(),
             block_size: default_block_size(),
+            mutual_tls: false,
         }
     }
 }
@@ -98,6 +101,7 @@ impl Sketch {
             execute_timeout: default_execute_timeout(),
             batches: default_batches(),
             state_database: StateDatabase::default(),
+            mutual_tls: self.mutual_tls,
             organizations,
             chaincodes,
         };

@@ -10,6 +10,7 @@ fn sketch() -> Sketch {
         port_base: 18050,
         block_time: Duration::from_millis(100),
         block_size: 500,
+        mutual_tls: false,
     }
 }
 

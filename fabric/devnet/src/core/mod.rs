@@ -5,6 +5,7 @@
 //! [`Snapshot`](snapshot::Snapshot). The module [`memory`] keeps a ledger in memory behind that trait.
 
 pub(crate) mod block;
+mod couchdb;
 pub(crate) mod cutter;
 pub(crate) mod definition;
 pub(crate) mod endorsement;

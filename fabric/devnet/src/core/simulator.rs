@@ -8,16 +8,20 @@ use hlf_proto::queryresult::Kv;
 use hlf_selector::RichQuery;
 use prost::Message;
 
+use super::couchdb;
 use super::definition::Collection;
 use super::interest::PrivateReads;
+use super::policy_envelope::{self, EnvelopeError};
 use super::private::{hashed_namespace, private_namespace, state_key};
 use super::query::{HistoryQuery, ListQuery, Query, RangeQuery};
 use super::rich_query;
 use super::rwset::RwsetBuilder;
-use super::snapshot::{Metadata, Snapshot};
+use super::snapshot::{Metadata, Snapshot, VALIDATION_PARAMETER};
 
 mod error;
 mod setting;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use error::SimulationError;
 pub(crate) use setting::{Batch, Context, Page, Place, Setting, Simulation};
@@ -157,7 +161,8 @@ impl Simulator {
     /// Collects a write; an empty value deletes the key, as in Fabric.
     ///
     /// # Errors
-    /// After a query that forbids writes, or when the collection may not be written.
+    /// After a query that forbids writes, when the collection may not be written, or the state database does not take
+    /// the key or the value.
     pub(crate) fn put(
         &mut self,
         context: &Context,
@@ -165,6 +170,9 @@ impl Simulator {
         value: Vec<u8>,
     ) -> Result<(), SimulationError> {
         self.writable(context, place.collection)?;
+        if self.setting.couchdb {
+            couchdb::check(place.key, &value).map_err(SimulationError::Unstorable)?;
+        }
         if place.collection.is_empty() {
             self.set.write(&context.namespace, place.key, value);
         } else {
@@ -176,7 +184,7 @@ impl Simulator {
     /// Collects new metadata of a key, in place of all that it has.
     ///
     /// # Errors
-    /// As of [`put`](Self::put).
+    /// As of [`put`](Self::put), and when an endorsement policy is of a kind that is not supported.
     pub(crate) fn put_metadata(
         &mut self,
         context: &Context,
@@ -184,6 +192,11 @@ impl Simulator {
         metadata: Metadata,
     ) -> Result<(), SimulationError> {
         self.writable(context, place.collection)?;
+        let policy = metadata.get(VALIDATION_PARAMETER).map(|policy| policy_envelope::decode(policy));
+        // What is no policy at all Fabric takes, too; nobody can write the key any more then.
+        if let Some(Err(error @ EnvelopeError::Principal)) = policy {
+            return Err(error.into());
+        }
         if place.collection.is_empty() {
             self.set.write_metadata(&context.namespace, place.key, metadata);
         } else {

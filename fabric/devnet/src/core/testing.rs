@@ -46,6 +46,7 @@ pub(crate) fn setting(tx_id: &str, definitions: &Definitions) -> Setting {
         creator: Principal { msp_id: "A".into(), role: Role::Client },
         peer: "A".into(),
         definitions: Arc::new(definitions.clone()),
+        couchdb: true,
     }
 }
 

@@ -173,8 +173,7 @@ impl Organisation {
         for (user, unit) in USERS {
             let name = format!("{user}@{}", self.domain);
             self.write_msp(&self.files.user_msp(user), &name, unit)?;
-            let tls = folder.join("users").join(&name).join("tls");
-            self.write_tls(&tls, "client", &name, &[])?;
+            self.write_tls(&self.files.user_tls(user), "client", &name, &[])?;
         }
         Ok(())
     }

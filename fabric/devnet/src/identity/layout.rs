@@ -87,4 +87,21 @@ impl OrganisationFiles {
     pub fn user_key(&self, name: &str) -> PathBuf {
         self.user_msp(name).join("keystore/priv_sk")
     }
+
+    /// TLS certificate of a user, for peers that want to see one.
+    #[must_use]
+    pub fn user_tls_certificate(&self, name: &str) -> PathBuf {
+        self.user_tls(name).join("client.crt")
+    }
+
+    /// TLS key of a user.
+    #[must_use]
+    pub fn user_tls_key(&self, name: &str) -> PathBuf {
+        self.user_tls(name).join("client.key")
+    }
+
+    /// Folder of a user's TLS files.
+    pub(super) fn user_tls(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("users/{name}@{}/tls", self.domain))
+    }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Endorser {
     pub(crate) msp_ids: Vec<String>,
     /// The channel.
     pub(crate) channel: Arc<Channel>,
+    /// True if its state database is CouchDB, which does not take everything.
+    pub(crate) couchdb: bool,
 }
 
 impl Endorser {
@@ -131,16 +133,19 @@ impl Endorser {
         if definition.terms.is_none() {
             return self.processes.get(chaincode).cloned();
         }
-        let sequence = definition.sequence;
-        let collection = private_namespace(LIFECYCLE, &own_collection(&self.msp_id));
-        let snapshot = self.channel.store.snapshot().ok()?;
-        let approved = snapshot.get(&collection, &source_key(chaincode, sequence)).ok().flatten();
-        let source = approved.and_then(|found| ChaincodeSource::decode(unmarked(&found.value)).ok());
-        match source.and_then(|source| source.r#type) {
+        match self.approved_source(chaincode, definition.sequence) {
             Some(Source::LocalPackage(local)) => self.packages.process(chaincode, &local.package_id),
             Some(Source::Unavailable(_)) => None,
             None => self.processes.get(chaincode).cloned(),
         }
+    }
+
+    /// With what the organisation runs a definition that it has approved.
+    pub(super) fn approved_source(&self, chaincode: &str, sequence: i64) -> Option<Source> {
+        let collection = private_namespace(LIFECYCLE, &own_collection(&self.msp_id));
+        let snapshot = self.channel.store.snapshot().ok()?;
+        let approved = snapshot.get(&collection, &source_key(chaincode, sequence)).ok().flatten()?;
+        ChaincodeSource::decode(unmarked(&approved.value)).ok()?.r#type
     }
 
     /// The filters in front of an endorser: expired certificates, and times far from our own.

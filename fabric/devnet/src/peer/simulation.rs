@@ -65,6 +65,7 @@ impl Endorser {
             creator: creator.map_err(|error| error.to_string())?.principal().clone(),
             peer: self.msp_id.clone(),
             definitions: Arc::clone(definitions),
+            couchdb: self.couchdb,
         };
         let simulator = Arc::new(Mutex::new(Simulator::new(snapshot.clone(), setting)));
         let context = begin(&simulator, &chaincode, definitions.get(&chaincode), &input).map_err(failed)?;
@@ -113,6 +114,7 @@ impl Endorser {
             creator: creator.principal().clone(),
             peer: self.msp_id.clone(),
             definitions: Arc::clone(definitions),
+            couchdb: self.couchdb,
         };
         let mut simulator = Simulator::new(snapshot.clone(), setting);
         let admin = creator.principal().role == Role::Admin && creator.principal().msp_id == self.msp_id;
@@ -152,6 +154,12 @@ impl Callee for Endorser {
             .map_err(|error| error.to_string())?;
         // Only the client's call can initialise.
         input.is_init = false;
+        if is_system(chaincode) {
+            let admin = setting.creator.role == Role::Admin && setting.creator.msp_id == self.msp_id;
+            let response = self.run_system(chaincode, &input, Some(&mut lock(&simulator)), admin);
+            let (kind, payload) = (Type::Completed.into(), response.encode_to_vec());
+            return Ok(ChaincodeMessage { r#type: kind, payload, ..ChaincodeMessage::default() });
+        }
         let failed = |error: String| format!("execute failed: {error}");
         let context =
             begin(&simulator, chaincode, setting.definitions.get(chaincode), &input).map_err(failed)?;

@@ -50,7 +50,7 @@ impl AtomicBroadcast for PeerService {
         &self,
         request: Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let answers = deliver(self, request.into_inner(), Access::Readers, |delivery| {
+        let answers = deliver(self, request, Access::Readers, |delivery| {
             let kind = match delivery {
                 Delivery::Block { block, .. } => deliver_response::Type::Block(block),
                 Delivery::End(status) => deliver_response::Type::Status(status.into()),

@@ -19,6 +19,7 @@ use hlf_proto::protos::{
 };
 use hlf_proto::rwset::{CollectionPvtReadWriteSet, NsPvtReadWriteSet, TxPvtReadWriteSet};
 use prost::Message;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status, Streaming};
@@ -50,17 +51,19 @@ pub(super) enum Delivery {
 /// Answers each request of a stream with blocks and a status.
 pub(super) fn deliver<T: Send + 'static>(
     service: &PeerService,
-    mut requests: Streaming<Envelope>,
+    request: tonic::Request<Streaming<Envelope>>,
     access: Access,
     make: impl Fn(Delivery) -> Result<T, StoreError> + Send + Sync + 'static,
 ) -> Answers<T> {
+    let binding = service.mutual_tls.then(|| certificate_hash(&request));
+    let mut requests = request.into_inner();
     let (answers, stream) = mpsc::channel(WAITING);
     let (channel, shutdown) = (Arc::clone(&service.channel), service.shutdown.clone());
     let sink = Sink { answers, make };
     tokio::spawn(async move {
         let work = async {
             while let Some(Ok(request)) = requests.next().await {
-                let end = one(&channel, &request, access, &sink).await;
+                let end = one(&channel, &request, access, binding.as_deref(), &sink).await;
                 if !sink.send(Delivery::End(end)).await {
                     return;
                 }
@@ -73,6 +76,17 @@ pub(super) fn deliver<T: Send + 'static>(
         }
     });
     ReceiverStream::new(stream).boxed()
+}
+
+/// SHA-256 of the certificate that the client has shown; empty without one.
+fn certificate_hash<T>(request: &tonic::Request<T>) -> Vec<u8> {
+    let shown = request.peer_certs().and_then(|certificates| certificates.first().cloned());
+    shown.map(|certificate| Sha256::digest(&certificate).to_vec()).unwrap_or_default()
+}
+
+/// With mutual TLS a request names the certificate of the connection that it comes on, so that nobody else can use it.
+fn is_bound(header: &ChannelHeader, binding: Option<&[u8]>) -> bool {
+    binding.is_none_or(|shown| !shown.is_empty() && header.tls_cert_hash == shown)
 }
 
 /// Where deliveries go, and what becomes of them on the way.
@@ -89,15 +103,17 @@ impl<T: Send, F: Fn(Delivery) -> Result<T, StoreError>> Sink<T, F> {
     }
 }
 
-/// Delivers the blocks of one request; gives the status at its end.
+/// Delivers the blocks of one request; gives the status at its end. With mutual TLS, `binding` is the hash of the
+/// client's certificate.
 async fn one<T: Send, F: Fn(Delivery) -> Result<T, StoreError>>(
     channel: &Channel,
     request: &Envelope,
     access: Access,
+    binding: Option<&[u8]>,
     sink: &Sink<T, F>,
 ) -> Code {
     let Some(Request { header, creator, data }) = read(request) else { return Code::BadRequest };
-    if !is_timely(channel, &header) {
+    if !is_timely(channel, &header) || !is_bound(&header, binding) {
         return Code::BadRequest;
     }
     if header.channel_id != channel.name {
@@ -184,7 +200,7 @@ impl Deliver for PeerService {
         &self,
         request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverStream>, Status> {
-        let answers = deliver(self, request.into_inner(), Access::Readers, |delivery| {
+        let answers = deliver(self, request, Access::Readers, |delivery| {
             answer(delivery, |block, _| Ok(Type::Block(block)))
         });
         Ok(Response::new(answers))
@@ -195,7 +211,7 @@ impl Deliver for PeerService {
         request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverFilteredStream>, Status> {
         let channel = self.channel.name.clone();
-        let answers = deliver(self, request.into_inner(), Access::Readers, move |delivery| {
+        let answers = deliver(self, request, Access::Readers, move |delivery| {
             answer(delivery, |block, _| Ok(Type::FilteredBlock(filter(&channel, &block))))
         });
         Ok(Response::new(answers))
@@ -206,7 +222,7 @@ impl Deliver for PeerService {
         request: tonic::Request<Streaming<Envelope>>,
     ) -> Result<Response<Self::DeliverWithPrivateDataStream>, Status> {
         let channel = Arc::clone(&self.channel);
-        let answers = deliver(self, request.into_inner(), Access::Readers, move |delivery| {
+        let answers = deliver(self, request, Access::Readers, move |delivery| {
             answer(delivery, |block, msp_id| {
                 let number = block.header.as_ref().map(|header| header.number).unwrap_or_default();
                 let private_data_map = private_data(&channel, number, msp_id)?;

@@ -29,6 +29,8 @@ pub(crate) struct PeerService {
     pub(crate) orderer: Orderer,
     /// Ends everything that waits.
     pub(crate) shutdown: CancellationToken,
+    /// True if clients show certificates.
+    pub(crate) mutual_tls: bool,
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -31,6 +31,8 @@ const HISTORY: TableDefinition<'_, (&str, &str, u64, u64), &[u8]> = TableDefinit
 const OUTCOMES: TableDefinition<'_, &str, (u64, u8)> = TableDefinition::new("outcomes");
 /// Block number → encoded block.
 const BLOCKS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("blocks");
+/// Hash of a block's header → its number.
+const BLOCK_HASHES: TableDefinition<'_, &[u8], u64> = TableDefinition::new("block_hashes");
 /// Block, transaction, chaincode, collection → the private writes of the transaction to the collection.
 const PRIVATE: TableDefinition<'_, (u64, u64, &str, &str), &[u8]> = TableDefinition::new("private");
 /// Block with which it disappears, namespace, key → version of a private value: block and transaction.
@@ -39,7 +41,7 @@ const EXPIRIES: TableDefinition<'_, (u64, &str, &str), (u64, u64)> = TableDefini
 const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 
 /// Format of the file; a file of another format is refused.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// Memory for cached pages, in bytes.
 const CACHE: usize = 64 * 1024 * 1024;
@@ -68,7 +70,9 @@ pub enum StoreError {
         wanted: String,
     },
     /// The file was written by another version.
-    #[error("the ledger {path} has format {found:?}; this version reads format 2")]
+    #[error(
+        "the ledger {path} has format {found:?}; this version reads format {FORMAT}: start with an empty folder"
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -147,6 +151,7 @@ impl Store {
             write.open_table(HISTORY).map_err(database)?;
             write.open_table(OUTCOMES).map_err(database)?;
             write.open_table(BLOCKS).map_err(database)?;
+            write.open_table(BLOCK_HASHES).map_err(database)?;
             write.open_table(PRIVATE).map_err(database)?;
             write.open_table(EXPIRIES).map_err(database)?;
         }
@@ -175,6 +180,17 @@ impl Store {
             .map(|bytes| Block::decode(bytes.value()))
             .transpose()
             .map_err(|_| StoreError::Damaged("a block"))
+    }
+
+    /// The block whose header has this hash.
+    ///
+    /// # Errors
+    /// When the store fails or the block does not decode.
+    pub(crate) fn block_with_hash(&self, hash: &[u8]) -> Result<Option<Block>, StoreError> {
+        let read = self.database.begin_read().map_err(database)?;
+        let hashes = read.open_table(BLOCK_HASHES).map_err(database)?;
+        let number = hashes.get(hash).map_err(database)?.map(|number| number.value());
+        number.map_or(Ok(None), |number| self.block(number))
     }
 
     /// The private writes of a block, as far as they are there, in the order of its transactions.
@@ -231,6 +247,10 @@ fn write_block(
 ) -> Result<(), StoreError> {
     let mut blocks = write.open_table(BLOCKS).map_err(database)?;
     blocks.insert(number, block.encode_to_vec().as_slice()).map_err(database)?;
+    if let Some(header) = &block.header {
+        let mut hashes = write.open_table(BLOCK_HASHES).map_err(database)?;
+        hashes.insert(block::header_hash(header).as_slice(), number).map_err(database)?;
+    }
     let mut outcomes = write.open_table(OUTCOMES).map_err(database)?;
     for transaction in transactions.iter().filter(|transaction| !transaction.tx_id.is_empty()) {
         let id = transaction.tx_id.as_str();

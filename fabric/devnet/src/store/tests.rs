@@ -142,6 +142,21 @@ fn the_first_outcome_of_an_id_stands() {
 }
 
 #[test]
+fn a_block_is_found_by_the_hash_of_its_header() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("ledger"), "payments").unwrap();
+    let blocks = [1, 2].map(|number| block::assemble(number, vec![7; 32], Vec::new(), &[]));
+    for block in &blocks {
+        store.commit(block, &[], &Updates::default()).unwrap();
+    }
+    for block in blocks {
+        let hash = block::header_hash(block.header.as_ref().unwrap());
+        assert_eq!(store.block_with_hash(&hash).unwrap(), Some(block));
+    }
+    assert_eq!(store.block_with_hash(&[7; 32]).unwrap(), None);
+}
+
+#[test]
 fn another_channel_or_a_second_process_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger");

@@ -42,6 +42,11 @@ impl Register {
                 stub.set_event(name, *payload).unwrap();
                 Response::success([])
             }
+            ["Repeat", key, times, text] => {
+                let value = text.repeat(times.parse().unwrap());
+                stub.put(key, value.as_str()).await?;
+                Response::success(value)
+            }
             ["Get", key] => Response::success(stub.get(key).await?.unwrap_or_default()),
             ["Delete", key] => {
                 stub.delete(key).await?;
@@ -73,6 +78,11 @@ impl Register {
             ["Rich"] => {
                 stub.query("{}").await?;
                 Response::success([])
+            }
+            ["Ask", function, argument] => {
+                let argument = hex::decode(argument).unwrap();
+                let arguments = vec![function.as_bytes().to_vec(), stub.channel_id().into(), argument];
+                stub.call_chaincode("qscc", arguments, None).await?
             }
             ["Call"] => stub.call_chaincode("other", vec![b"x".to_vec()], None).await?,
             ["Transient"] => {

@@ -6,6 +6,7 @@ mod deliver;
 mod events;
 mod harness;
 mod ledger;
+mod mutual_tls;
 mod packages;
 mod refusals;
 mod restart;

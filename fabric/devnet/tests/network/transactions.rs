@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use hlf_gateway::{Deadlines, TransactionError, TxValidationCode};
+use hlf_gateway::{Deadlines, EvaluateError, TransactionError, TxValidationCode};
+use hlf_proto::Message;
+use hlf_proto::common::{Block, BlockchainInfo};
 
-use crate::harness::{CHAINCODE, TestNetwork, read};
+use crate::harness::{CHAINCODE, CHANNEL, TestNetwork, read, signer};
 
 #[tokio::test]
 async fn a_transaction_is_committed_and_seen_by_every_organisation() {
@@ -108,6 +110,50 @@ async fn a_thousand_transactions_at_once_with_large_values() {
     for result in futures::future::join_all(puts).await {
         assert_eq!(result.unwrap().len(), value.len());
     }
+}
+
+/// Messages between client, peer and chaincode may have 100 MiB.
+#[tokio::test]
+async fn ninety_mebibytes_pass_every_service() {
+    let network = TestNetwork::start().await;
+    let minute = Duration::from_secs(60);
+    let deadlines = Deadlines::DEFAULT.with_evaluate(minute).with_endorse(minute).with_submit(minute);
+    let files = network.files(0);
+    let user = (files.user_certificate("User1"), signer(&files.user_key("User1")));
+    let gateway = network.gateway_as(0, &user.0, user.1).await.with_deadlines(deadlines);
+    let contract = gateway.network(CHANNEL).contract(CHAINCODE);
+    // Of an argument: the chaincode gets it in the signed proposal, too.
+    let half = "v".repeat(45 << 20);
+    let echo = contract.proposal("Put").arguments(["k", &half]).organizations(["BankMSP"]);
+    assert!(echo.evaluate().await.unwrap() == half.as_bytes());
+    // Of a value that is written, and of a result.
+    let repeated = contract.proposal("Repeat").arguments(["k", "90", &half[..1 << 20]]);
+    let repeated = repeated.organizations(["BankMSP"]).evaluate().await.unwrap();
+    assert!(repeated.len() == 90 << 20 && repeated.iter().all(|byte| *byte == b'v'));
+    // An orderer takes ten of them, as by Fabric's sample configuration.
+    let refused = contract.submit("Quietly", ["k", &half]).await;
+    let Err(TransactionError::Submit { error, .. }) = refused else { panic!("it is committed") };
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("exceeds maximum allowed 10485760 bytes"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_chaincode_asks_the_peer_for_blocks() {
+    let network = TestNetwork::start().await;
+    let contract = network.contract(0).await;
+    let committed = contract.submit("Put", ["k", "v"]).await.unwrap();
+    let info = contract.evaluate("Ask", ["GetChainInfo", ""]).await.unwrap();
+    let info = BlockchainInfo::decode(info.as_slice()).unwrap();
+    assert_eq!(info.height, committed.block_number + 1);
+    let number = async |hash: &[u8]| {
+        let block = contract.evaluate("Ask", ["GetBlockByHash", &hex::encode(hash)]).await?;
+        Ok::<_, EvaluateError>(Block::decode(block.as_slice()).unwrap().header.unwrap().number)
+    };
+    assert_eq!(number(&info.current_block_hash).await.unwrap(), committed.block_number);
+    assert_eq!(number(&info.previous_block_hash).await.unwrap(), committed.block_number - 1);
+    let error = number(&[7; 32]).await.unwrap_err();
+    let message = error.chaincode_message().unwrap();
+    assert!(message.ends_with(&format!("no such block hash [{}] in index", "07".repeat(32))), "{message}");
 }
 
 #[tokio::test]

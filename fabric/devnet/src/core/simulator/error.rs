@@ -3,6 +3,7 @@
 use hlf_selector::RichQueryError;
 use thiserror::Error;
 
+use crate::core::policy_envelope::EnvelopeError;
 use crate::core::snapshot::{SnapshotError, Version};
 
 /// Why a call of the chaincode was refused. The texts are Fabric's where Fabric has one.
@@ -68,6 +69,12 @@ pub(crate) enum SimulationError {
         height(*.0), height(*.1)
     )]
     PrivateMissing(Option<Version>, Option<Version>),
+    /// A key or a value that the state database does not take.
+    #[error("{0}")]
+    Unstorable(String),
+    /// An endorsement policy for a key that uses what is not supported.
+    #[error(transparent)]
+    Policy(#[from] EnvelopeError),
     /// A rich query that cannot be run.
     #[error(transparent)]
     Rich(#[from] RichQueryError),

@@ -44,6 +44,8 @@ pub(crate) struct Setting {
     pub(crate) peer: String,
     /// The channel's chaincodes.
     pub(crate) definitions: Arc<Definitions>,
+    /// True if keys and values must be such as CouchDB takes.
+    pub(crate) couchdb: bool,
 }
 
 /// One chaincode's part of a transaction: the called one's, or that of one called by a chaincode.

@@ -1,7 +1,7 @@
 //! What organisations agree on about a chaincode, and where the ledger keeps it.
 //!
 //! Fabric keeps a definition's parts under keys of their own; here one key has the whole. Approvals are private data of
-//! the organisation that approves, so that the others see their hashes alone, as in Fabric.
+//! the organisation that approves, a key for each part, so that the others see their hashes alone, as in Fabric.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,38 @@ pub(crate) fn defined_by(key: &str) -> Option<&str> {
     key.strip_prefix("definition/")
 }
 
-/// Key of an organisation's approval.
-pub(crate) fn approval_key(name: &str, sequence: i64) -> String {
-    format!("approval/{name}#{sequence}")
+/// What differs, in Fabric's words, where an organisation has approved nothing at all.
+pub(crate) const ALL_FIELDS: &str = "ChaincodeParameters";
+
+/// What an organisation approves, in Fabric's parts: the name of each, its key, and the terms of that part alone,
+/// encoded. Each has a key of its own, so that others can tell by the hashes which of them differs. Name and sequence
+/// are part of the key.
+pub(crate) fn approved_fields(terms: &Terms) -> [(&'static str, String, Vec<u8>); 3] {
+    let terms = terms.clone();
+    let key = |field: &str| format!("approval/{}#{}/{field}", terms.name, terms.sequence);
+    let [endorsement, validation, collections] =
+        ["EndorsementInfo", "ValidationInfo", "Collections"].map(|field| (field, key(field)));
+    let part = |(field, key), part: Terms| (field, key, part.encode_to_vec());
+    [
+        part(
+            endorsement,
+            Terms {
+                version: terms.version,
+                endorsement_plugin: terms.endorsement_plugin,
+                init_required: terms.init_required,
+                ..Terms::default()
+            },
+        ),
+        part(
+            validation,
+            Terms {
+                validation_plugin: terms.validation_plugin,
+                validation_parameter: terms.validation_parameter,
+                ..Terms::default()
+            },
+        ),
+        part(collections, Terms { collections: terms.collections, ..Terms::default() }),
+    ]
 }
 
 /// Key of the package with which an organisation runs a definition.

@@ -1,16 +1,14 @@
 //! `_lifecycle`: packages are installed, definitions approved and committed, by the proposals that `peer lifecycle
 //! chaincode` sends.
 
-use std::collections::BTreeMap;
-
 use hlf_proto::lifecycle as proto;
 use prost::Message;
 use sha2::{Digest, Sha256};
 
 use super::agreement::{
-    Terms, approval_key, definition_key, own_collection, read, source_key, with_defaults,
+    ALL_FIELDS, Terms, approved_fields, definition_key, own_collection, read, source_key, with_defaults,
 };
-use super::{Failure, LIFECYCLE, is_system};
+use super::{Failure, LIFECYCLE, installed, is_system};
 use crate::core::definition::Definition;
 use crate::core::simulator::{Context, Place, Simulator};
 use crate::peer::endorser::Endorser;
@@ -32,68 +30,33 @@ pub(super) fn call(
         }
     };
     let result = match function {
-        "InstallChaincode"
-        | "QueryInstalledChaincodes"
-        | "QueryInstalledChaincode"
-        | "GetInstalledChaincodePackage"
-            if !admin =>
-        {
+        _ if !admin && is_for_administrators(function) => {
             let message = "Failed to authorize invocation due to failed ACL check: the administrator of the peer's organization is wanted";
             return Err(message.to_owned().into());
         }
-        "InstallChaincode" => install(endorser, argument),
-        "QueryInstalledChaincodes" => Ok(installed(endorser)),
-        "QueryInstalledChaincode" => one_installed(endorser, argument),
-        "GetInstalledChaincodePackage" => package(endorser, argument),
-        _ => match simulator {
+        _ => installed::call(endorser, function, argument).unwrap_or_else(|| match simulator {
             Some(simulator) => {
                 let context = Context { namespace: LIFECYCLE.to_owned(), is_init: false };
                 OnChannel { endorser, simulator, context }.call(function, argument)
             }
             None => Err(format!("the function {function} needs a channel").into()),
-        },
+        }),
     };
     result.map_err(wrap)
 }
 
-fn install(endorser: &Endorser, argument: &[u8]) -> Result<Vec<u8>, Failure> {
-    let request: proto::InstallChaincodeArgs = decode(argument)?;
-    let installed = endorser.packages.install(&request.chaincode_install_package)?;
-    let (package_id, label) = (installed.id.clone(), installed.label.clone());
-    Ok(proto::InstallChaincodeResult { package_id, label }.encode_to_vec())
-}
-
-fn installed(endorser: &Endorser) -> Vec<u8> {
-    let packages = endorser.packages.list().into_iter();
-    let installed_chaincodes = packages
-        .map(|(package_id, label)| proto::query_installed_chaincodes_result::InstalledChaincode {
-            package_id,
-            label,
-            ..Default::default()
-        })
-        .collect();
-    proto::QueryInstalledChaincodesResult { installed_chaincodes }.encode_to_vec()
-}
-
-fn one_installed(endorser: &Endorser, argument: &[u8]) -> Result<Vec<u8>, Failure> {
-    let request: proto::QueryInstalledChaincodeArgs = decode(argument)?;
-    let mut packages = endorser.packages.list().into_iter();
-    let found = packages.find(|(package_id, _)| *package_id == request.package_id);
-    let (package_id, label) = found.ok_or_else(|| Failure {
-        status: 404,
-        message: format!("chaincode install package '{}' not found", request.package_id),
-    })?;
-    let result = proto::QueryInstalledChaincodeResult { package_id, label, ..Default::default() };
-    Ok(result.encode_to_vec())
-}
-
-fn package(endorser: &Endorser, argument: &[u8]) -> Result<Vec<u8>, Failure> {
-    let request: proto::GetInstalledChaincodePackageArgs = decode(argument)?;
-    let chaincode_install_package = endorser
-        .packages
-        .bytes(&request.package_id)
-        .map_err(|error| format!("could not load cc install package: {error}"))?;
-    Ok(proto::GetInstalledChaincodePackageResult { chaincode_install_package }.encode_to_vec())
+/// What a peer lets the administrators of its own organisation do alone, by Fabric's defaults.
+fn is_for_administrators(function: &str) -> bool {
+    matches!(
+        function,
+        "InstallChaincode"
+            | "QueryInstalledChaincodes"
+            | "QueryInstalledChaincode"
+            | "GetInstalledChaincodePackage"
+            | "ApproveChaincodeDefinitionForMyOrg"
+            | "QueryApprovedChaincodeDefinition"
+            | "QueryApprovedChaincodeDefinitions"
+    )
 }
 
 /// Calls that read and write the channel's ledger.
@@ -113,9 +76,7 @@ impl OnChannel<'_> {
                 // The two messages have the same fields.
                 let terms = with_defaults(decode(&request.encode_to_vec())?);
                 self.check_sequence(&terms)?;
-                let approvals = self.approvals(&terms)?;
-                let result = proto::CheckCommitReadinessResult { approvals, ..Default::default() };
-                Ok(result.encode_to_vec())
+                Ok(self.readiness(&terms)?.encode_to_vec())
             }
             "CommitChaincodeDefinition" => self.commit(with_defaults(decode(argument)?)),
             "QueryChaincodeDefinition" => self.definition(&decode(argument)?),
@@ -171,19 +132,28 @@ impl OnChannel<'_> {
             }
         }
         let collection = own_collection(&self.endorser.msp_id);
-        let (approval, source) =
-            (approval_key(&terms.name, terms.sequence), source_key(&terms.name, terms.sequence));
-        let chosen = request.source.unwrap_or_default().encode_to_vec();
-        let before = (self.get(&collection, &approval)?, self.get(&collection, &source)?);
-        if before == (Some(terms.encode_to_vec()), Some(marked(&chosen))) {
-            return Err(format!(
-                "attempted to redefine uncommitted sequence ({}) for namespace {} with unchanged content",
-                terms.sequence, terms.name
-            )
+        let mut rows = approved_fields(&terms).map(|(_, key, value)| (key, value)).to_vec();
+        let source = request.source.unwrap_or_default().encode_to_vec();
+        rows.push((source_key(&terms.name, terms.sequence), source));
+        let mut unchanged = true;
+        for (key, value) in &rows {
+            unchanged &= self.get(&collection, key)?.as_deref() == Some(&marked(value));
+        }
+        if unchanged {
+            let Terms { sequence, name, .. } = &terms;
+            return Err(match next == *sequence {
+                true => format!(
+                    "attempted to redefine uncommitted sequence ({sequence}) for namespace {name} with unchanged content"
+                ),
+                false => format!(
+                    "attempted to redefine the current committed sequence ({sequence}) for namespace {name}"
+                ),
+            }
             .into());
         }
-        self.put(&collection, &approval, terms.encode_to_vec())?;
-        self.put(&collection, &source, marked(&chosen))?;
+        for (key, value) in &rows {
+            self.put(&collection, key, marked(value))?;
+        }
         Ok(proto::ApproveChaincodeDefinitionForMyOrgResult {}.encode_to_vec())
     }
 
@@ -191,20 +161,26 @@ impl OnChannel<'_> {
         &mut self,
         request: &proto::QueryApprovedChaincodeDefinitionArgs,
     ) -> Result<Vec<u8>, Failure> {
-        let sequence = match request.sequence {
-            0 => self.current(&request.name).map_or(1, |current| current.sequence),
-            sequence => sequence,
-        };
+        let name = &request.name;
         let collection = own_collection(&self.endorser.msp_id);
-        let found = self.get(&collection, &approval_key(&request.name, sequence))?;
-        let terms: Terms = decode(&found.ok_or_else(|| Failure {
+        let mut found = None;
+        let mut sequence = request.sequence;
+        if sequence == 0 {
+            // The newest approval: of the next definition, or of the current one.
+            sequence = self.current(name).map_or(0, |current| current.sequence);
+            found = self.approval(&collection, name, sequence + 1)?;
+        }
+        if found.is_none() {
+            found = self.approval(&collection, name, sequence)?;
+        }
+        let terms = found.ok_or_else(|| Failure {
             status: 404,
             message: format!(
-                "could not fetch approved chaincode definition (name: '{}', sequence: '{sequence}') on channel '{}'",
-                request.name, self.endorser.channel.name
+                "could not fetch approved chaincode definition (name: '{name}', sequence: '{sequence}') on channel '{}'",
+                self.endorser.channel.name
             ),
-        })?)?;
-        let source = self.get(&collection, &source_key(&request.name, sequence))?.unwrap_or_default();
+        })?;
+        let source = self.get(&collection, &source_key(name, terms.sequence))?.unwrap_or_default();
         let result = proto::QueryApprovedChaincodeDefinitionResult {
             sequence: terms.sequence,
             version: terms.version,
@@ -218,12 +194,24 @@ impl OnChannel<'_> {
         Ok(result.encode_to_vec())
     }
 
+    /// What this organisation has approved as this definition of a chaincode.
+    fn approval(&mut self, collection: &str, name: &str, sequence: i64) -> Result<Option<Terms>, Failure> {
+        let mut terms = Terms { name: name.to_owned(), sequence, ..Terms::default() };
+        for (_, key, _) in approved_fields(&terms) {
+            let Some(field) = self.get(collection, &key)? else { return Ok(None) };
+            terms
+                .merge(unmarked(&field))
+                .map_err(|error| Failure::from(format!("an approval does not decode: {error}")))?;
+        }
+        Ok(Some(terms))
+    }
+
     fn commit(&mut self, terms: Terms) -> Result<Vec<u8>, Failure> {
         read(&terms, &self.endorser.msp_ids)
             .map_err(|error| format!("error validating chaincode definition: {error}"))?;
         self.check_sequence(&terms)?;
         let own = self.endorser.msp_id.clone();
-        if self.approvals(&terms)?.get(&own) != Some(&true) {
+        if self.readiness(&terms)?.approvals.get(&own) != Some(&true) {
             return Err(format!("chaincode definition not agreed to by this org ({own})").into());
         }
         // Read, so that of two commits of one sequence only one is valid.
@@ -242,19 +230,32 @@ impl OnChannel<'_> {
             .into())
     }
 
-    /// Which organisations have approved exactly these terms, by the hashes of their approvals.
-    fn approvals(&mut self, terms: &Terms) -> Result<BTreeMap<String, bool>, Failure> {
-        let wanted = Sha256::digest(terms.encode_to_vec()).to_vec();
-        let key = approval_key(&terms.name, terms.sequence);
-        let mut approvals = BTreeMap::new();
+    /// Which organisations have approved exactly these terms, by the hashes of their approvals, and what others have
+    /// approved differently, by Fabric's names for it.
+    fn readiness(&mut self, terms: &Terms) -> Result<proto::CheckCommitReadinessResult, Failure> {
+        let mut result = proto::CheckCommitReadinessResult::default();
         for msp_id in &self.endorser.msp_ids {
             let collection = own_collection(msp_id);
-            let place = Place { collection: &collection, key: &key };
-            let hash =
-                self.simulator.private_hash(&self.context, place).map_err(|error| error.to_string())?;
-            approvals.insert(msp_id.clone(), hash.as_ref() == Some(&wanted));
+            let (mut items, mut absent) = (Vec::new(), false);
+            for (field, key, value) in approved_fields(terms) {
+                let place = Place { collection: &collection, key: &key };
+                let hash = self.simulator.private_hash(&self.context, place);
+                let hash = hash.map_err(|error| error.to_string())?;
+                absent |= hash.is_none();
+                if hash.is_none_or(|hash| hash != Sha256::digest(marked(&value)).as_slice()) {
+                    items.push(field.to_owned());
+                }
+            }
+            if absent {
+                items = vec![ALL_FIELDS.to_owned()];
+            }
+            result.approvals.insert(msp_id.clone(), items.is_empty());
+            if !items.is_empty() {
+                let differs = proto::check_commit_readiness_result::Mismatches { items };
+                result.mismatches.insert(msp_id.clone(), differs);
+            }
         }
-        Ok(approvals)
+        Ok(result)
     }
 
     fn definition(&mut self, request: &proto::QueryChaincodeDefinitionArgs) -> Result<Vec<u8>, Failure> {
@@ -264,7 +265,7 @@ impl OnChannel<'_> {
         })?;
         let terms = terms_of(&request.name, &found);
         let approvals = match found.terms {
-            Some(_) => self.approvals(&terms)?,
+            Some(_) => self.readiness(&terms)?.approvals,
             // The configuration file speaks for all.
             None => self.endorser.msp_ids.iter().map(|msp_id| (msp_id.clone(), true)).collect(),
         };
@@ -347,6 +348,6 @@ pub(crate) fn unmarked(value: &[u8]) -> &[u8] {
     value.split_first().map_or(&[], |(_, source)| source)
 }
 
-fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Failure> {
+pub(super) fn decode<M: Message + Default>(bytes: &[u8]) -> Result<M, Failure> {
     M::decode(bytes).map_err(|error| format!("could not unmarshal argument: {error}").into())
 }

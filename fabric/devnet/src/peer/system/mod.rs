@@ -1,6 +1,7 @@
 //! The system chaincodes: `_lifecycle`, `qscc`, and what `peer` asks of `cscc`.
 
 pub(crate) mod agreement;
+mod installed;
 pub(crate) mod lifecycle;
 mod queries;
 

@@ -42,7 +42,16 @@ pub(super) fn ledger(endorser: &Endorser, function: &str, arguments: &[Vec<u8>])
         }
         "GetBlockByTxID" => Ok(block_of(endorser, &text)?.encode_to_vec()),
         "GetTransactionByID" => transaction(endorser, &text),
-        "GetBlockByHash" => Err("hlf-devnet does not support GetBlockByHash".to_owned().into()),
+        "GetBlockByHash" => {
+            let found = store.block_with_hash(argument).map_err(|error| failed(&error))?;
+            let found = found.ok_or_else(|| {
+                let hash = hex::encode(argument);
+                Failure::from(format!(
+                    "Failed to get block hash {text}, error no such block hash [{hash}] in index"
+                ))
+            })?;
+            Ok(found.encode_to_vec())
+        }
         other => Err(format!("Requested function {other} not found.").into()),
     }
 }
