@@ -3,7 +3,7 @@
 use lockstep_simulation::{Planted, Stage, Total, try_seed};
 
 /// Histories of the short form.
-const HISTORIES: u64 = 600;
+const HISTORIES: u64 = 2000;
 /// Histories within which a planted defect must be found.
 const PATIENCE: u64 = 500;
 
