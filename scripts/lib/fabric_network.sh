@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # variables of the script that sources this
 # Sourced: a Fabric network of native processes on loopback: one raft orderer, three organisations with a peer each.
 # Every node takes the distribution's own configuration, with what differs in its environment.
-# Needs $root, $state, $fabric, $port_base, $block_time, $mutual_tls, $limit, and console.sh, process.sh, state.sh, peer_command.sh.
+# Needs $root, $state, $fabric, $port_base, $block_time, $mutual_tls, $couchdb, $limit, and console.sh, process.sh, state.sh, peer_command.sh.
 
 readonly CHANNEL=payments
 readonly ORGANIZATIONS="Bank Client Vendor"
@@ -97,7 +97,7 @@ start_orderer() {
 
 # start_peer ORGANIZATION
 start_peer() {
-  local node number address name mutual=() authorities="" organization
+  local node number address name mutual=() authorities="" organization state_database=() databases
   node=$(host_of "$1" peer0)
   number=$(number_of "$1")
   address=$(peer_address "$1")
@@ -105,6 +105,12 @@ start_peer() {
   if [ -n "$mutual_tls" ]; then
     for organization in $ORGANIZATIONS; do authorities+="$(host_of "$organization" peer0)/tls/ca.crt "; done
     mutual=(CORE_PEER_TLS_CLIENTAUTHREQUIRED=true CORE_PEER_TLS_CLIENTROOTCAS_FILES="${authorities% }")
+  fi
+  if [ -n "$couchdb" ]; then
+    IFS=, read -r -a databases <<<"$couchdb"
+    state_database=(CORE_LEDGER_STATE_STATEDATABASE=CouchDB
+      CORE_LEDGER_STATE_COUCHDBCONFIG_COUCHDBADDRESS="${databases[number - 1]}"
+      CORE_LEDGER_STATE_COUCHDBCONFIG_USERNAME="$COUCHDB_USER" CORE_LEDGER_STATE_COUCHDBCONFIG_PASSWORD="$COUCHDB_PASSWORD")
   fi
   # Docker is off (an empty CORE_VM_ENDPOINT): every chaincode here is a service of its own, or a program that the peer
   # runs itself. The gossip intervals are a quarter of the stock ones, so that the three peers know of each other soon.
@@ -116,7 +122,7 @@ start_peer() {
     CORE_PEER_LOCALMSPID="$1MSP" CORE_PEER_MSPCONFIGPATH="$node/msp" \
     CORE_PEER_TLS_ENABLED=true CORE_PEER_TLS_CERT_FILE="$node/tls/server.crt" \
     CORE_PEER_TLS_KEY_FILE="$node/tls/server.key" CORE_PEER_TLS_ROOTCERT_FILE="$node/tls/ca.crt" \
-    ${mutual[@]+"${mutual[@]}"} \
+    ${mutual[@]+"${mutual[@]}"} ${state_database[@]+"${state_database[@]}"} \
     CORE_PEER_GOSSIP_BOOTSTRAP="$address" CORE_PEER_GOSSIP_EXTERNALENDPOINT="$address" \
     CORE_PEER_GOSSIP_ORGLEADER=true CORE_PEER_GOSSIP_USELEADERELECTION=false \
     CORE_PEER_GOSSIP_PUBLISHSTATEINFOINTERVAL=1s CORE_PEER_GOSSIP_REQUESTSTATEINFOINTERVAL=1s \
@@ -243,6 +249,7 @@ name = "fabric"
 version = "$1"
 channel = "$CHANNEL"
 chaincode = "lockstep"
+state_database = "$([ -n "$couchdb" ] && printf couchdb || printf leveldb)"
 
 [[orderers]]
 address = "127.0.0.1:$(port $ORDERER)"

@@ -1,9 +1,11 @@
 // What scripts/bench-fabric measures, inside of the network that tests/node/run has started: runs one after the other, in rounds,
 // so that whatever else the machine does falls on all of them alike. The environment: NETWORK_DIR; PIDS (NAME=PID …); LOAD, the
-// Rust client; TRANSACTIONS of each run, AT_ONCE, ROUNDS; EVALUATE, 0 without reads; JSON, 1 for JSON; SKIPPED, what is not there.
+// Rust client; DEVNET, the network's program, and START_BASE, ports for it; TRANSACTIONS of each run, AT_ONCE, ROUNDS; EVALUATE, 0
+// without reads; JSON, 1 for JSON; SKIPPED, what is not there.
 'use strict';
 
-const { execFile } = require('node:child_process');
+const { execFile, spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -65,6 +67,24 @@ const measure = async (wanted) => {
   };
 };
 
+// Milliseconds until a network in a new folder is ready, each time.
+const starts = async () => {
+  const times = [];
+  while (times.length < 2 * rounds + 1) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'devnet-'));
+    const began = performance.now();
+    const devnet = spawn(env.DEVNET, ['up', '--dir', folder, '--port-base', env.START_BASE], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const ended = once(devnet, 'exit');
+    const [said] = await Promise.race([once(devnet.stdout, 'data'), ended]);
+    if (String(said) !== 'ready\n') throw new Error(`devnet does not start: ${said}`);
+    times.push(performance.now() - began);
+    devnet.kill('SIGTERM');
+    await ended;
+    fs.rmSync(folder, { recursive: true });
+  }
+  return times;
+};
+
 // What is measured in each round.
 const plan = () => {
   const wanted = [];
@@ -102,12 +122,14 @@ const main = async () => {
       if (entry.kind === 'submit') from += entry.count;
     }
   }
+  const start_ms = await starts();
   for (const language of languages) memory[language].loaded_mib = resident(pidsOf(CHAINCODES[language]));
   const found = summary({
     machine: { cores: os.cpus().length, load_before: load },
     settings: { transactions, at_once: atOnce, rounds },
     skipped: env.SKIPPED ? [env.SKIPPED] : [],
     memory,
+    start_ms,
     measured: wanted,
   });
   console.log(env.JSON === '1' ? JSON.stringify(found, null, 2) : report(found));

@@ -18,7 +18,8 @@
 //! cargo run -p hlf-gateway --example invoke -- evaluate ReadAsset asset9
 //! ```
 //!
-//! `PEER` may name several peers of the organisation, with commas in between; then without `PEER_NAME`.
+//! `PEER` may name several peers of the organisation, with commas in between; then without `PEER_NAME`. Peers that want a TLS
+//! certificate are shown that in `CLIENT_CERTIFICATE`, with the key in `CLIENT_KEY`.
 
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
@@ -65,6 +66,9 @@ async fn connect() -> Result<Gateway, Failure> {
     let mut tls = Tls::new(fs::read(variable("TLS_CA")?)?);
     if let Ok(name) = variable("PEER_NAME") {
         tls = tls.server_name(name);
+    }
+    if let (Ok(certificate), Ok(key)) = (variable("CLIENT_CERTIFICATE"), variable("CLIENT_KEY")) {
+        tls = tls.client_certificate(fs::read(certificate)?, fs::read(key)?);
     }
     let peers = variable("PEER")?;
     let endpoints = peers.split(',').map(|address| Endpoint::tls(address, tls.clone()));
