@@ -3,7 +3,9 @@
 mod query;
 mod selector;
 
+mod order;
 mod path;
+mod term;
 
 pub use query::{Entry, Found, RichQuery, RichQueryError, Search};
 pub use selector::SelectorError;

@@ -17,24 +17,24 @@ pub(crate) enum Place<'a> {
 }
 
 impl Path {
-    /// Reads a path with dots between; `\.` is a dot in a name. None if a name is empty, which CouchDB refuses.
+    /// Reads a path with dots between; `\.` is a dot in a name, and any other backslash is left out. None if there is
+    /// nothing between two dots, which CouchDB refuses.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut names = Vec::new();
         let mut name = String::new();
-        let mut letters = text.chars().peekable();
-        while let Some(letter) = letters.next() {
-            match letter {
-                '.' => names.push(std::mem::take(&mut name)),
-                '\\' => name.extend(letters.next_if_eq(&'.')),
-                letter => name.push(letter),
+        let (mut before, mut begun) = (None, false);
+        for letter in text.chars() {
+            if letter == '.' && before != Some('\\') {
+                names.push(begun.then(|| std::mem::take(&mut name))?);
+                begun = false;
+            } else {
+                begun = true;
+                name.extend(Some(letter).filter(|letter| *letter != '\\'));
             }
+            before = Some(letter);
         }
-        names.push(name);
-        names.iter().all(|name| !name.is_empty()).then_some(Self(names))
-    }
-
-    pub(crate) fn join(&self, other: Self) -> Self {
-        Self(self.0.iter().cloned().chain(other.0).collect())
+        names.push(begun.then_some(name)?);
+        Some(Self(names))
     }
 
     /// Whether this is the document itself.
@@ -48,7 +48,8 @@ impl Path {
             let inner = match place {
                 Value::Object(fields) => fields.get(name).ok_or(Place::Missing),
                 Value::Array(items) => {
-                    let index = name.parse::<usize>().ok();
+                    // Erlang reads `-0` too.
+                    let index = name.parse::<i64>().ok().and_then(|index| usize::try_from(index).ok());
                     index.and_then(|index| items.get(index)).ok_or(Place::Blocked)
                 }
                 _ => Err(Place::Blocked),

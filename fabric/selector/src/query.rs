@@ -4,59 +4,21 @@
 use std::cmp::Ordering;
 
 use serde_json::{Map, Value};
-use thiserror::Error;
 
+pub use error::RichQueryError;
+
+use crate::order::{as_peers_put, compare};
 use crate::path::Path;
-use crate::selector::{Selector, SelectorError, compare};
+use crate::selector::{Selector, SelectorError};
+use crate::term;
+
+mod error;
 
 /// The bookmark after nothing was found from the beginning, as CouchDB gives it. It takes it from nobody.
 const NOTHING: &str = "nil";
 
 /// What Fabric adds to a document, and takes out of what is found.
 const RESERVED: [&str; 3] = ["_id", "_rev", "~version"];
-
-/// Why a rich query cannot be run.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RichQueryError {
-    /// Not JSON.
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    /// There is no selector.
-    #[error(
-        "error handling CouchDB request. Error:missing_required_key,  Status Code:400,  Reason:Missing required key: selector"
-    )]
-    NoSelector,
-    /// `fields` is no array. This refusal is Fabric's own.
-    #[error("fields definition must be an array")]
-    Fields,
-    /// A part has a value that it cannot have.
-    #[error(
-        "error handling CouchDB request. Error:invalid_value,  Status Code:400,  Reason:Invalid value for {name}: {value}"
-    )]
-    Value {
-        /// The part.
-        name: String,
-        /// The value.
-        value: String,
-    },
-    /// Fields are to be sorted by in different directions.
-    #[error(
-        "error handling CouchDB request. Error:unsupported_mixed_sort,  Status Code:400,  Reason:Sorts currently only support a single direction for all fields."
-    )]
-    MixedSort,
-    /// A part that is not supported.
-    #[error("{0:?} is not supported in rich queries")]
-    Unsupported(String),
-    /// The selector is wrong or uses what is not supported.
-    #[error(transparent)]
-    Selector(#[from] SelectorError),
-    /// A bookmark that no query gave.
-    #[error(
-        "error handling CouchDB request. Error:invalid_bookmark,  Status Code:400,  Reason:Invalid bookmark value: {0:?}"
-    )]
-    Bookmark(String),
-}
 
 /// A parsed query.
 #[derive(Debug)]
@@ -128,37 +90,39 @@ impl RichQuery {
 
     /// Takes a part of the document.
     fn take(&mut self, name: &str, value: &Value) -> Result<(), RichQueryError> {
-        let fits = match name {
+        let plain = || term::plain(value);
+        let must = |fits: bool, refusal: fn(String) -> RichQueryError| {
+            if fits { Ok(()) } else { Err(refusal(plain())) }
+        };
+        match name {
             // Fabric puts its own limit in the place of any.
-            "selector" | "limit" => true,
-            "sort" => {
-                (self.sort, self.descending) = sort(value)?;
-                true
-            }
-            "fields" => {
-                self.fields = Some(fields(value)?);
-                true
-            }
+            "selector" | "limit" => {}
+            "sort" => (self.sort, self.descending) = sort(value)?,
+            "fields" => self.fields = Some(fields(value)?),
             "skip" => {
                 let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
-                self.skip = number.ok_or_else(|| wrong(name, value))?;
-                true
+                self.skip = number.ok_or_else(|| RichQueryError::Count(plain()))?;
             }
-            "bookmark" => {
-                value.as_str().unwrap_or_default().clone_into(&mut self.bookmark);
-                value.is_string() || value.is_null()
-            }
-            // CouchDB looks whether they make sense; on the results they have no effect.
-            "execution_stats" | "update" | "stable" | "conflicts" => value.is_boolean(),
-            "r" => value.as_u64().is_some_and(|number| number > 0),
-            "stale" => *value == Value::Bool(false) || matches!(value.as_str(), Some("ok" | "false")),
-            "use_index" => match value {
-                Value::Array(names) => names.len() <= 2 && names.iter().all(Value::is_string),
-                _ => value.is_string() || value.is_null(),
+            "bookmark" => match value {
+                Value::String(bookmark) => self.bookmark.clone_from(bookmark),
+                Value::Null => {}
+                _ => return Err(wrong(name, value)),
             },
-            other => return Err(RichQueryError::Unsupported(other.to_owned())),
-        };
-        if fits { Ok(()) } else { Err(wrong(name, value)) }
+            // CouchDB looks whether they make sense; on the results they have no effect.
+            "execution_stats" | "update" | "stable" | "conflicts" => {
+                must(value.is_boolean(), RichQueryError::Boolean)?;
+            }
+            "r" => must(value.as_u64().is_some_and(|number| number > 0), RichQueryError::Positive)?,
+            "use_index" => must(names_index(value), RichQueryError::IndexName)?,
+            "stale" => match value {
+                Value::Bool(false) => {}
+                Value::String(word) if word == "ok" || word == "false" => {}
+                _ => return Err(wrong(name, value)),
+            },
+            "partition" => return Err(RichQueryError::Unsupported(name.to_owned())),
+            other => return Err(RichQueryError::Key(other.to_owned())),
+        }
+        Ok(())
     }
 
     /// Begins to run it, from a bookmark on. An empty one is the beginning, or the bookmark in the query.
@@ -183,9 +147,7 @@ impl RichQuery {
     fn order(&self, left: &Value, right: &Value) -> Ordering {
         let by_field = self.sort.iter().map(|path| {
             let null = Value::Null;
-            let (left, right) = (path.find(left), path.find(right));
-            let order = compare(left.unwrap_or(&null), right.unwrap_or(&null));
-            if self.descending { order.reverse() } else { order }
+            compare(path.find(left).unwrap_or(&null), path.find(right).unwrap_or(&null))
         });
         by_field.fold(Ordering::Equal, Ordering::then)
     }
@@ -207,10 +169,12 @@ impl RichQuery {
 impl<V> Search<'_, V> {
     /// Looks at an entry. Values that are no JSON objects are attachments in CouchDB, which no query finds.
     pub fn offer(&mut self, key: impl Into<String>, value: Vec<u8>, version: V) {
-        let Ok(Value::Object(mut object)) = serde_json::from_slice(&value) else { return };
+        let Ok(mut document @ Value::Object(_)) = serde_json::from_slice(&value) else { return };
+        as_peers_put(&mut document);
         let key = key.into();
-        object.insert("_id".into(), Value::String(key.clone()));
-        let document = Value::Object(object);
+        if let Value::Object(fields) = &mut document {
+            fields.insert("_id".into(), Value::String(key.clone()));
+        }
         if self.query.matches(&document) {
             self.matching.push((Entry { key, value, version }, document));
         }
@@ -222,6 +186,10 @@ impl<V> Search<'_, V> {
         if !self.query.sort.is_empty() {
             // A stable sort: equal ones stay in the order of their keys.
             self.matching.sort_by(|(_, left), (_, right)| self.query.order(left, right));
+            if self.query.descending {
+                // So are the keys of equal ones: CouchDB reads its index backwards.
+                self.matching.reverse();
+            }
         }
         let matching = self.matching.len();
         let start = self.before.saturating_add(self.query.skip);
@@ -241,23 +209,23 @@ impl<V> Search<'_, V> {
 
 /// The fields to sort by, and whether the order is descending.
 fn sort(value: &Value) -> Result<(Vec<Path>, bool), RichQueryError> {
-    let malformed = || wrong("sort", value);
+    let malformed = |field: &Value| RichQueryError::SortField(term::pretty(field));
     let mut sorted = Vec::new();
     let mut directions = Vec::new();
-    for field in value.as_array().ok_or_else(malformed)? {
+    for field in value.as_array().ok_or_else(|| RichQueryError::Sort(term::pretty(value)))? {
         let (name, descending) = match field {
             Value::String(name) => (name, false),
             Value::Object(object) => match object.iter().next() {
                 Some((name, Value::String(direction))) if object.len() == 1 => match direction.as_str() {
                     "asc" => (name, false),
                     "desc" => (name, true),
-                    _ => return Err(malformed()),
+                    _ => return Err(malformed(field)),
                 },
-                _ => return Err(malformed()),
+                _ => return Err(malformed(field)),
             },
-            _ => return Err(malformed()),
+            _ => return Err(malformed(field)),
         };
-        sorted.push(Path::parse(name).ok_or_else(malformed)?);
+        sorted.push(Path::parse(name).ok_or_else(|| malformed(field))?);
         directions.push(descending);
     }
     directions.dedup();
@@ -270,8 +238,21 @@ fn sort(value: &Value) -> Result<(Vec<Path>, bool), RichQueryError> {
 
 fn fields(value: &Value) -> Result<Vec<Path>, RichQueryError> {
     let names = value.as_array().ok_or(RichQueryError::Fields)?;
-    let path = |name: &Value| name.as_str().and_then(Path::parse).ok_or_else(|| wrong("fields", name));
+    let path = |name: &Value| match name {
+        Value::String(text) => Path::parse(text).ok_or_else(|| SelectorError::FieldName(text.clone()).into()),
+        _ => Err(RichQueryError::Field(term::plain(name))),
+    };
     names.iter().map(path).collect()
+}
+
+/// A design document, or one and an index in it.
+fn names_index(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(name) => name.strip_prefix("_design/").unwrap_or(name).split('/').count() <= 2,
+        Value::Array(names) => names.len() <= 2 && names.iter().all(Value::is_string),
+        _ => false,
+    }
 }
 
 fn wrong(name: &str, value: &Value) -> RichQueryError {

@@ -1,8 +1,8 @@
 //! CouchDB's selectors: which JSON documents a rich query finds, as `src/mango/src/mango_selector.erl` of CouchDB 3.4.2
 //! (that Fabric is tested with) has it.
 //!
-//! Values of different types are ordered as in CouchDB: null, booleans, numbers, strings, arrays, objects. Strings are
-//! ordered by their code points; CouchDB orders them by the rules of ICU, which differ for letters of both cases.
+//! Strings are ordered by their code points; CouchDB orders them by the rules of ICU, which differ for letters of both
+//! cases.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,9 @@ use regex::Regex;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::order::{compare, integer, whole};
 use crate::path::{Path, Place};
+use crate::term;
 
 /// Deepest nesting of a selector.
 const MAX_DEPTH: usize = 32;
@@ -24,9 +26,9 @@ const MAX_REGEX: usize = 1 << 20;
 pub enum SelectorError {
     /// Not an object.
     #[error(
-        "error handling CouchDB request. Error:invalid_selector_json,  Status Code:400,  Reason:Selector must be a JSON object"
+        "error handling CouchDB request. Error:invalid_selector_json,  Status Code:400,  Reason:Selector must be a JSON object, not: {0}"
     )]
-    NoObject,
+    NoObject(String),
     /// An operator stands where a field should be.
     #[error(
         "error handling CouchDB request. Error:invalid_selector,  Status Code:400,  Reason:One or more conditions is missing a field name."
@@ -37,7 +39,12 @@ pub enum SelectorError {
         "error handling CouchDB request. Error:invalid_field_name,  Status Code:400,  Reason:Invalid field name: {0}"
     )]
     FieldName(String),
-    /// An operator that CouchDB does not have, or that is not supported here.
+    /// An operator that CouchDB knows but does not have.
+    #[error(
+        "error handling CouchDB request. Error:not_supported,  Status Code:400,  Reason:Unsupported operator: {0}"
+    )]
+    Unsupported(String),
+    /// An operator that CouchDB does not know, or `$text`, which needs an index that Fabric cannot make.
     #[error(
         "error handling CouchDB request. Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: {0} (supported are $eq, $ne, $gt, $gte, $lt, $lte, $exists, $type, $in, $nin, $size, $mod, $regex, $beginsWith, $all, $elemMatch, $allMatch, $keyMapMatch, $and, $or, $nor, $not)"
     )]
@@ -49,7 +56,7 @@ pub enum SelectorError {
     Argument {
         /// The operator.
         operator: String,
-        /// The argument.
+        /// The argument, as an Erlang term.
         argument: String,
     },
     /// A regular expression that does not compile here; look-around and back-references are not supported.
@@ -66,18 +73,38 @@ pub enum SelectorError {
     Depth,
 }
 
-/// A condition on documents.
+/// A condition on documents; none finds nothing.
 #[derive(Debug)]
-pub(crate) struct Selector(Node);
+pub(crate) struct Selector(Option<Node>);
 
 #[derive(Debug)]
 enum Node {
     All(Vec<Self>),
     Any(Vec<Self>),
+    Not(Box<Self>),
     Field(Path, Test),
 }
 
-/// A condition on a field that is there; negations have been moved down to here, as CouchDB does.
+/// Where in a selector something stands.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    /// The names of the fields around it, with dots between.
+    path: &'a str,
+    sign: Sign,
+    depth: usize,
+}
+
+/// What the operators around a condition make of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Plain,
+    /// It is to be negated. As in CouchDB, that is moved down to the tests of fields.
+    Negated,
+    /// It stands within `$elemMatch` or the like: there CouchDB leaves negations where they are.
+    Raw,
+}
+
+/// A condition on a field that is there.
 #[derive(Debug)]
 enum Test {
     Exists(bool),
@@ -101,33 +128,52 @@ impl Selector {
     /// # Errors
     /// When it is malformed or uses an operator that is not supported.
     pub(crate) fn parse(value: &Value) -> Result<Self, SelectorError> {
-        let object = value.as_object().ok_or(SelectorError::NoObject)?;
-        match combination(object, &Path::default(), false, 0)? {
+        let object = value.as_object().ok_or_else(|| SelectorError::NoObject(term::plain(value)))?;
+        let at = At { path: "", sign: Sign::Plain, depth: 0 };
+        match combination(object, at)? {
             Node::Field(path, _) if path.is_root() => Err(SelectorError::NoField),
-            node => Ok(Self(node)),
+            // A combination of nothing is true, but CouchDB finds no index for one that is all there is, not even that of all
+            // keys.
+            Node::All(nodes) | Node::Any(nodes) if nodes.is_empty() && !object.is_empty() => Ok(Self(None)),
+            node => Ok(Self(Some(node))),
         }
     }
 
     /// True when the document is one of those.
     pub(crate) fn matches(&self, document: &Value) -> bool {
-        self.0.matches(document)
+        self.0.as_ref().is_some_and(|node| node.matches(document))
+    }
+}
+
+impl At<'_> {
+    fn negated(self) -> bool {
+        self.sign == Sign::Negated
+    }
+
+    /// The field that is asked about.
+    fn field(self) -> Result<Path, SelectorError> {
+        match self.path {
+            "" => Ok(Path::default()),
+            path => Path::parse(path).ok_or_else(|| SelectorError::FieldName(path.to_owned())),
+        }
+    }
+
+    /// Within an operator on the items of a field.
+    fn within(self) -> Self {
+        Self { path: "", sign: Sign::Raw, ..self }
     }
 }
 
 /// All members of an object hold; negated, one does not.
-fn combination(
-    object: &Map<String, Value>,
-    path: &Path,
-    negated: bool,
-    depth: usize,
-) -> Result<Node, SelectorError> {
-    if depth == MAX_DEPTH {
+fn combination(object: &Map<String, Value>, at: At<'_>) -> Result<Node, SelectorError> {
+    if at.depth == MAX_DEPTH {
         return Err(SelectorError::Depth);
     }
-    let mut nodes = object.iter().map(|(name, value)| member(name, value, path, negated, depth + 1));
+    let at = At { depth: at.depth + 1, ..at };
+    let mut nodes = object.iter().map(|(name, value)| member(name, value, at));
     match (object.len(), nodes.next()) {
         (1, Some(only)) => only,
-        (_, first) => Ok(group(first.into_iter().chain(nodes).collect::<Result<_, _>>()?, negated)),
+        (_, first) => Ok(group(first.into_iter().chain(nodes).collect::<Result<_, _>>()?, at.negated())),
     }
 }
 
@@ -135,55 +181,68 @@ fn group(nodes: Vec<Node>, any: bool) -> Node {
     if any { Node::Any(nodes) } else { Node::All(nodes) }
 }
 
-fn member(
-    name: &str,
-    value: &Value,
-    path: &Path,
-    negated: bool,
-    depth: usize,
-) -> Result<Node, SelectorError> {
-    let bad = || SelectorError::Argument { operator: name.to_owned(), argument: value.to_string() };
-    let each = |negated: bool| -> Result<Vec<Node>, SelectorError> {
-        let items = value.as_array().ok_or_else(bad)?;
-        items.iter().map(|item| condition(item, path, negated, depth)).collect()
+fn member(name: &str, value: &Value, at: At<'_>) -> Result<Node, SelectorError> {
+    let bad = || bad(name, value);
+    let each = |read: fn(&Value, At<'_>) -> Result<Node, SelectorError>| -> Result<Vec<Node>, SelectorError> {
+        value.as_array().ok_or_else(bad)?.iter().map(|item| read(item, at)).collect()
     };
     match name {
-        "$and" => Ok(group(each(negated)?, negated)),
-        "$or" => Ok(group(each(negated)?, !negated)),
-        "$nor" => Ok(group(each(!negated)?, negated)),
-        "$not" if value.is_object() => condition(value, path, !negated, depth),
+        "$and" => Ok(group(each(condition)?, at.negated())),
+        "$or" => Ok(group(each(condition)?, !at.negated())),
+        "$nor" => Ok(group(each(opposite)?, at.negated())),
+        "$not" if value.is_object() => opposite(value, at),
         "$not" => Err(bad()),
         operator if operator.starts_with('$') => {
-            let test = test(operator, value, negated, depth)?;
-            Ok(Node::Field(path.clone(), test))
+            let test = test(operator, value, at)?;
+            field(test, at)
         }
-        field => {
-            let inner = Path::parse(field).ok_or_else(|| SelectorError::FieldName(field.to_owned()))?;
-            condition(value, &path.join(inner), negated, depth)
-        }
+        name if at.path.is_empty() => condition(value, At { path: name, ..at }),
+        name => condition(value, At { path: &format!("{}.{name}", at.path), ..at }),
     }
 }
 
 /// What is asked of a field: an object of operators and inner fields, or a value to be equal to.
-fn condition(value: &Value, path: &Path, negated: bool, depth: usize) -> Result<Node, SelectorError> {
+fn condition(value: &Value, at: At<'_>) -> Result<Node, SelectorError> {
     match value.as_object() {
-        Some(object) if !object.is_empty() => combination(object, path, negated, depth),
-        _ => Ok(Node::Field(path.clone(), test("$eq", value, negated, depth)?)),
+        Some(object) if !object.is_empty() => combination(object, at),
+        _ => field(test("$eq", value, at)?, at),
     }
 }
 
-fn test(operator: &str, value: &Value, negated: bool, depth: usize) -> Result<Test, SelectorError> {
+/// That it is not so.
+fn opposite(value: &Value, at: At<'_>) -> Result<Node, SelectorError> {
+    let turned = |sign| condition(value, At { sign, ..at });
+    match at.sign {
+        Sign::Plain => turned(Sign::Negated),
+        Sign::Negated => turned(Sign::Plain),
+        Sign::Raw => Ok(Node::Not(Box::new(turned(Sign::Raw)?))),
+    }
+}
+
+fn field(test: Test, at: At<'_>) -> Result<Node, SelectorError> {
+    Ok(Node::Field(at.field()?, test))
+}
+
+fn bad(operator: &str, argument: &Value) -> SelectorError {
+    SelectorError::Argument { operator: operator.to_owned(), argument: term::plain(argument) }
+}
+
+fn test(operator: &str, value: &Value, at: At<'_>) -> Result<Test, SelectorError> {
     use Ordering::{Equal, Greater, Less};
-    let bad = || SelectorError::Argument { operator: operator.to_owned(), argument: value.to_string() };
+    let bad = || bad(operator, value);
     let text = || value.as_str().map(str::to_owned).ok_or_else(bad);
     let list = || value.as_array().cloned().ok_or_else(bad);
     let inner = || match value {
-        Value::Object(_) => condition(value, &Path::default(), false, depth).map(Box::new),
+        Value::Object(_) => condition(value, at.within()).map(Box::new),
         _ => Err(bad()),
     };
-    let order = |orders: &[Ordering]| Test::Order(orders.to_vec(), value.clone());
+    let order = |orders: &[Ordering]| {
+        // Keys are compared as Erlang's terms, among which strings come last.
+        let before_keys = at.path == "_id" && (value.is_array() || value.is_object());
+        Test::Order(orders.to_vec(), if before_keys { Value::Null } else { value.clone() })
+    };
     let plain = match operator {
-        "$exists" => return Ok(Test::Exists(value.as_bool().ok_or_else(bad)? != negated)),
+        "$exists" => return Ok(Test::Exists(value.as_bool().ok_or_else(bad)? != at.negated())),
         "$eq" => order(&[Equal]),
         "$ne" => order(&[Less, Greater]),
         "$gt" => order(&[Greater]),
@@ -202,15 +261,19 @@ fn test(operator: &str, value: &Value, negated: bool, depth: usize) -> Result<Te
             }
             _ => return Err(bad()),
         },
-        "$regex" => Test::Regex(Box::new(regex(&text()?)?)),
-        "$beginsWith" => Test::BeginsWith(text()?),
+        // Of anything but a string CouchDB says that there is no such operator.
+        "$regex" if value.is_string() => Test::Regex(Box::new(regex(&text()?)?)),
+        "$beginsWith" if value.is_string() => Test::BeginsWith(text()?),
         "$all" => Test::All(list()?),
         "$elemMatch" => Test::ElemMatch(inner()?),
         "$allMatch" => Test::AllMatch(inner()?),
         "$keyMapMatch" => Test::KeyMapMatch(inner()?),
+        "$where" | "$geoWithin" | "$geoIntersects" | "$near" | "$nearSphere" => {
+            return Err(SelectorError::Unsupported(operator.to_owned()));
+        }
         other => return Err(SelectorError::Operator(other.to_owned())),
     };
-    Ok(if negated { Test::Not(Box::new(plain)) } else { plain })
+    Ok(if at.negated() { Test::Not(Box::new(plain)) } else { plain })
 }
 
 fn regex(pattern: &str) -> Result<Regex, SelectorError> {
@@ -224,6 +287,7 @@ impl Node {
             Self::All(nodes) => nodes.iter().all(|node| node.matches(document)),
             // CouchDB takes no alternatives at all as satisfied.
             Self::Any(nodes) => nodes.is_empty() || nodes.iter().any(|node| node.matches(document)),
+            Self::Not(node) => !node.matches(document),
             Self::Field(path, test) => match path.look(document) {
                 Place::Value(value) => test.holds(value),
                 // A field that is not there satisfies nothing else, not even "is not equal".
@@ -249,7 +313,7 @@ impl Test {
                 value.as_array().is_some_and(|items| u64::try_from(items.len()).is_ok_and(|len| len == *size))
             }
             Self::Mod(divisor, remainder) => {
-                integer(value).is_some_and(|number| number % divisor == *remainder)
+                whole(value).is_some_and(|number| number % divisor == *remainder)
             }
             Self::Regex(regex) => value.as_str().is_some_and(|text| regex.is_match(text)),
             Self::BeginsWith(prefix) => value.as_str().is_some_and(|text| text.starts_with(prefix)),
@@ -258,7 +322,8 @@ impl Test {
                     true
                 }
                 (Value::Array(items), list) => {
-                    !list.is_empty() && list.iter().all(|wanted| contains(items, wanted))
+                    // Exactly the same: 1.0 in the query is not the 1 that Fabric puts for 1.0.
+                    !list.is_empty() && list.iter().all(|wanted| items.contains(wanted))
                 }
                 _ => false,
             },
@@ -280,11 +345,6 @@ fn contains(list: &[Value], value: &Value) -> bool {
     list.iter().any(|item| compare(item, value) == Ordering::Equal)
 }
 
-/// A number without a point.
-fn integer(value: &Value) -> Option<i128> {
-    value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from))
-}
-
 fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -293,40 +353,6 @@ fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
-}
-
-/// CouchDB's order of JSON values.
-pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
-    match (left, right) {
-        (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
-        (Value::Number(left), Value::Number(right)) => match (left.as_i64(), right.as_i64()) {
-            (Some(left), Some(right)) => left.cmp(&right),
-            _ => left.as_f64().partial_cmp(&right.as_f64()).unwrap_or(Ordering::Equal),
-        },
-        (Value::String(left), Value::String(right)) => left.cmp(right),
-        (Value::Array(left), Value::Array(right)) => {
-            let items = left.iter().zip(right).map(|(left, right)| compare(left, right));
-            items.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
-        }
-        (Value::Object(left), Value::Object(right)) => {
-            let fields = left.iter().zip(right).map(|((name, value), (other_name, other))| {
-                name.cmp(other_name).then_with(|| compare(value, other))
-            });
-            fields.fold(Ordering::Equal, Ordering::then).then(left.len().cmp(&right.len()))
-        }
-        (left, right) => rank(left).cmp(&rank(right)),
-    }
-}
-
-fn rank(value: &Value) -> u8 {
-    match value {
-        Value::Null => 0,
-        Value::Bool(_) => 1,
-        Value::Number(_) => 2,
-        Value::String(_) => 3,
-        Value::Array(_) => 4,
-        Value::Object(_) => 5,
     }
 }
 

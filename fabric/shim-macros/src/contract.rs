@@ -1,6 +1,6 @@
 //! An `impl` block that becomes a contract.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -89,24 +89,29 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
     })
 }
 
-/// There is one of each kind.
+/// There is one of each kind. Where each depends on a `#[cfg]` they may be alternatives; the compiler finds those that are not.
 fn check_hooks(hooks: &[Hook]) -> syn::Result<()> {
-    let twice = hooks
-        .iter()
-        .enumerate()
-        .find(|(index, hook)| hooks.iter().take(*index).any(|other| other.kind == hook.kind));
+    let twice = hooks.iter().enumerate().find(|(index, hook)| {
+        hooks.iter().take(*index).any(|other| {
+            let alternatives = !hook.conditions.is_empty() && !other.conditions.is_empty();
+            other.kind == hook.kind && !alternatives
+        })
+    });
     match twice {
         Some((_, hook)) => Err(syn::Error::new_spanned(&hook.function, "there is another one of this kind")),
         None => Ok(()),
     }
 }
 
-/// Clients may write the first letter in either case, so names must differ in more than that.
+/// Clients may write the first letter in either case, so names must differ in more than that, unless they are alternatives,
+/// each with a `#[cfg]`.
 fn check_names(transactions: &[Transaction]) -> syn::Result<()> {
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     for transaction in transactions {
         let (first, rest) = transaction.name.split_at_checked(1).unwrap_or(("", &transaction.name));
-        if !names.insert((first.to_ascii_lowercase(), rest)) {
+        let conditional = !transaction.conditions.is_empty();
+        let other = names.insert((first.to_ascii_lowercase(), rest), conditional);
+        if other.is_some_and(|other| !(other && conditional)) {
             let message = format!("there are two transactions with the name {:?}", transaction.name);
             return Err(syn::Error::new_spanned(transaction.ident(), message));
         }
@@ -146,6 +151,36 @@ mod tests {
         assert!(expanded.contains("\"ReadAsset\"") && !expanded.contains("transaction (evaluate)"));
         assert!(expanded.contains("\"Assets\"") && !expanded.contains("\"Helper\""));
         assert!(!expanded.contains("fn refuse"));
+    }
+
+    #[test]
+    fn functions_with_conditions_may_be_alternatives() {
+        let alternatives = quote!(
+            #[cfg(unix)]
+            #[transaction]
+            fn read(&self) -> R {}
+            #[cfg(not(unix))]
+            #[transaction]
+            fn read(&self) -> R {}
+            #[cfg(unix)]
+            #[before_transaction]
+            fn first(&self) -> R {}
+            #[before_transaction]
+            #[cfg(not(unix))]
+            fn first(&self) -> R {}
+        );
+        let expanded = expand(quote!(), quote!(impl Assets { #alternatives })).unwrap().to_string();
+        // The function, its entry and its arm; the hook and the method that calls it.
+        assert_eq!(expanded.matches("cfg (unix)").count(), 5, "{expanded}");
+        assert_eq!(expanded.matches("cfg (not (unix))").count(), 5);
+        let always = quote!(
+            #[cfg(unix)]
+            #[transaction]
+            fn read(&self) -> R {}
+            #[transaction(name = "Read")]
+            fn other(&self) -> R {}
+        );
+        assert_eq!(error(quote!(), always), "there are two transactions with the name \"Read\"");
     }
 
     #[test]

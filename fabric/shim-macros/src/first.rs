@@ -60,3 +60,8 @@ fn is_stub(ty: &Type) -> bool {
 pub(crate) fn is_marked(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
+
+/// The `#[cfg]` of a function: where it is not, nothing that is made of it may be.
+pub(crate) fn conditions(attributes: &[Attribute]) -> Vec<Attribute> {
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect()
+}

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{FnArg, ImplItemFn, Type};
+use syn::{Attribute, FnArg, ImplItemFn, Type};
 
-use crate::first::{First, is_marked};
+use crate::first::{First, conditions, is_marked};
 
 /// Which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) struct Hook {
     first: First,
     is_async: bool,
     takes_second: bool,
+    /// Its `#[cfg]`.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
 impl Hook {
@@ -57,7 +59,8 @@ impl Hook {
             }
         };
         let is_async = signature.asyncness.is_some();
-        Ok(Some(Self { kind, function: signature.ident.clone(), first, is_async, takes_second }))
+        let conditions = conditions(&function.attrs);
+        Ok(Some(Self { kind, function: signature.ident.clone(), first, is_async, takes_second, conditions }))
     }
 
     /// The method of `Contract` that calls it.
@@ -66,7 +69,8 @@ impl Hook {
         let first = self.first.argument();
         let wait = self.is_async.then(|| quote!(.await));
         let second = |name: TokenStream| self.takes_second.then_some(name);
-        match self.kind {
+        let conditions = &self.conditions;
+        let method = match self.kind {
             Kind::Before => quote! {
                 async fn before(
                     &self,
@@ -106,7 +110,8 @@ impl Hook {
                     }
                 }
             }
-        }
+        };
+        quote!(#(#conditions)* #method)
     }
 }
 

@@ -22,6 +22,8 @@ mod transaction;
 /// `#[after_transaction]` runs after a success and can still refuse it, one marked `#[unknown_transaction]` answers calls
 /// of functions that are not there.
 ///
+/// A `#[cfg]` on a marked function holds for all that is made of it.
+///
 /// The metadata, which clients get from `org.hyperledger.fabric:GetMetadata`, tell the schema of each type of an
 /// argument or a result that is a `JsonSchema`; of other types they say nothing.
 #[proc_macro_attribute]

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{FnArg, Ident, ImplItemFn, Pat, ReturnType, Type};
+use syn::{Attribute, FnArg, Ident, ImplItemFn, Pat, ReturnType, Type};
 
-use crate::first::{First, is_marked};
+use crate::first::{First, conditions, is_marked};
 use crate::options::TransactionOptions;
 
 /// A function that clients can call.
@@ -17,6 +17,8 @@ pub(crate) struct Transaction {
     first: First,
     parameters: Vec<(String, Type)>,
     returns: Type,
+    /// Its `#[cfg]`: where the function is not, nothing of it is.
+    pub(crate) conditions: Vec<Attribute>,
 }
 
 impl Transaction {
@@ -64,17 +66,19 @@ impl Transaction {
             first,
             parameters,
             returns,
+            conditions: conditions(&function.attrs),
         }))
     }
 
     /// The entry in the table of functions.
     pub(crate) fn table_entry(&self, exact: bool) -> TokenStream {
-        let name = &self.name;
+        let Self { name, conditions, .. } = self;
         let intent = if self.evaluate { quote!(Evaluate) } else { quote!(Submit) };
         let parameters = self.parameters.iter().map(|(name, _)| name);
         let types = self.parameters.iter().map(|(_, ty)| ty);
         let returns = &self.returns;
         quote! {
+            #(#conditions)*
             ::hlf_shim::Function::new(
                 #name,
                 ::hlf_shim::Intent::#intent,
@@ -96,13 +100,14 @@ impl Transaction {
 
     /// The arm that calls it, in a match over the function's name.
     pub(crate) fn arm(&self, contract: &Type) -> TokenStream {
-        let Self { name, ident, .. } = self;
+        let Self { name, ident, conditions, .. } = self;
         let variables: Vec<_> =
             (0..self.parameters.len()).map(|index| format_ident!("argument_{index}")).collect();
         let types = self.parameters.iter().map(|(_, ty)| ty);
         let stub = self.first.argument();
         let wait = self.is_async.then(|| quote!(.await));
         quote! {
+            #(#conditions)*
             #name => {
                 #(
                     let #variables: #types = match arguments.take() {

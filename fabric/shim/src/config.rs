@@ -15,6 +15,9 @@ pub use environment::Environment;
 /// Transactions that run at once for a peer, unless it is said otherwise.
 const MAX_TRANSACTIONS: usize = 512;
 
+/// How long a transaction may take, unless it is said otherwise. A peer waits for 30 s (`chaincode.executetimeout`).
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// How a chaincode is served.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -27,6 +30,10 @@ pub struct ServerConfig {
     pub tls: Option<TlsConfig>,
     /// Transactions that run at once, for each peer; more of them wait. 0 is taken for 1.
     pub max_transactions: usize,
+    /// How long a transaction may take; then it is dropped where it waits, fails, and makes room for another. A peer has
+    /// given it up after its own `chaincode.executetimeout`, 30 s unless configured, and does not say so: have this be
+    /// longer. Code that never waits cannot be dropped.
+    pub transaction_timeout: Duration,
     /// How long running transactions may take to end on shutdown.
     pub drain_timeout: Duration,
     /// Who is told what happens.
@@ -34,14 +41,15 @@ pub struct ServerConfig {
 }
 
 impl ServerConfig {
-    /// Defaults: no TLS, 512 transactions at once per peer, 30 s to drain, which is how long a peer waits for a
-    /// transaction.
+    /// Defaults: no TLS, 512 transactions at once per peer, of 5 minutes at most, 30 s to drain, which is how long a peer
+    /// waits for a transaction.
     pub fn new(package_id: impl Into<String>) -> Self {
         Self {
             package_id: package_id.into(),
             local_msp_id: None,
             tls: None,
             max_transactions: MAX_TRANSACTIONS,
+            transaction_timeout: TRANSACTION_TIMEOUT,
             drain_timeout: Duration::from_secs(30),
             metrics: None,
         }

@@ -2,13 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_message::Type;
 use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tracing::Instrument;
@@ -18,18 +19,58 @@ use crate::invocation::{Invocation, TransactionKey};
 use crate::peer::Peer;
 use crate::{Chaincode, LedgerError, Metrics, Response, Stub};
 
+#[cfg(test)]
+mod tests;
+
 /// Clients see it, and it is in what endorsers compare, so it does not say what panicked where. The log does.
 const PANICKED: &str = "the chaincode panicked";
 
 /// The way to the peer.
-pub(crate) type Outbound = mpsc::UnboundedSender<Result<ChaincodeMessage, Status>>;
+pub(crate) type Outbound = mpsc::UnboundedSender<Outgoing>;
+
+/// A message on its way, or how the stream ends.
+pub(crate) struct Outgoing {
+    message: Result<ChaincodeMessage, Status>,
+    place: Option<Place>,
+}
+
+/// A transaction's place, which is free again when this is dropped.
+struct Place(mpsc::UnboundedSender<Command>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Nobody is interested once the stream has ended.
+        let _ = self.0.send(Command::Taken);
+    }
+}
+
+/// The way to the peer, and what the transport takes from it.
+pub(crate) fn outbound() -> (Outbound, impl Stream<Item = Result<ChaincodeMessage, Status>> + Send + 'static)
+{
+    let (outbound, queue) = mpsc::unbounded_channel();
+    let taken = UnboundedReceiverStream::new(queue).map(|Outgoing { message, place }| {
+        drop(place);
+        message
+    });
+    (outbound, taken)
+}
 
 type Waiter = oneshot::Sender<Result<Vec<u8>, LedgerError>>;
 
 /// What a transaction's task tells the driver.
 enum Command {
-    Request { key: TransactionKey, kind: Type, payload: Vec<u8>, waiter: Waiter },
-    Finish { key: TransactionKey, ending: Ending },
+    Request {
+        key: TransactionKey,
+        kind: Type,
+        payload: Vec<u8>,
+        waiter: Waiter,
+    },
+    Finish {
+        key: TransactionKey,
+        ending: Ending,
+    },
+    /// The transport has taken a message that had a place.
+    Taken,
 }
 
 /// What all conversations of a chaincode share.
@@ -39,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) local_msp_id: Option<Arc<str>>,
     pub(crate) metrics: Arc<dyn Metrics>,
     pub(crate) limits: Limits,
+    /// How long a transaction may take.
+    pub(crate) transaction_timeout: Duration,
 }
 
 /// When to stop.
@@ -55,9 +98,11 @@ pub(crate) struct Connection<C> {
     chaincode: Arc<C>,
     local_msp_id: Option<Arc<str>>,
     metrics: Arc<dyn Metrics>,
+    transaction_timeout: Duration,
     handler: Handler<Waiter>,
     /// Without a bound, so that the driver never waits for the peer to read: the peer may itself wait for this side to
-    /// read. What runs bounds it, since each transaction has at most one message on its way.
+    /// read. What runs bounds it: each transaction has one message in here at most, and its place with it. The rest is
+    /// no more than what the peer has sent: refused calls and its own KEEPALIVE.
     outbound: Outbound,
     commands: mpsc::UnboundedSender<Command>,
 }
@@ -72,12 +117,15 @@ impl<C: Chaincode> Connection<C> {
         stop: Stop,
     ) -> Result<(), Status> {
         let gone = |_| Status::unavailable("the peer has gone");
-        outbound.send(Ok(Handler::<Waiter>::register(&settings.package_id))).map_err(gone)?;
+        let register = Ok(Handler::<Waiter>::register(&settings.package_id));
+        outbound.send(Outgoing { message: register, place: None }).map_err(gone)?;
         let (commands, requests) = mpsc::unbounded_channel();
         let local_msp_id = settings.local_msp_id.clone();
         let handler = Handler::new(settings.limits);
         let metrics = Arc::clone(&settings.metrics);
-        let mut connection = Self { chaincode, local_msp_id, metrics, handler, outbound, commands };
+        let transaction_timeout = settings.transaction_timeout;
+        let mut connection =
+            Self { chaincode, local_msp_id, metrics, transaction_timeout, handler, outbound, commands };
         settings.metrics.peer_connected();
         let talk = connection.talk(inbound, requests, &stop.drain);
         let end = stop.now.run_until_cancelled(talk).await.unwrap_or(Ok(()));
@@ -94,7 +142,7 @@ impl<C: Chaincode> Connection<C> {
         }
         if let Err(status) = &end {
             // The peer may be gone.
-            let _ = outbound.send(Err(status.clone()));
+            let _ = outbound.send(Outgoing { message: Err(status.clone()), place: None });
         }
         end
     }
@@ -126,6 +174,7 @@ impl<C: Chaincode> Connection<C> {
                         self.handler.request(&key, kind, payload, waiter)
                     }
                     Command::Finish { key, ending } => self.handler.finish(&key, ending),
+                    Command::Taken => self.handler.taken(),
                 },
             };
             self.perform(effects)?;
@@ -136,9 +185,9 @@ impl<C: Chaincode> Connection<C> {
     fn perform(&self, effects: Vec<Effect<Waiter>>) -> Result<(), Status> {
         for effect in effects {
             match effect {
-                Effect::Send(message) => {
-                    let gone = |_| Status::unavailable("the peer stopped reading");
-                    self.outbound.send(Ok(*message)).map_err(gone)?;
+                Effect::Send(message) => self.send(*message, None)?,
+                Effect::SendWithPlace(message) => {
+                    self.send(*message, Some(Place(self.commands.clone())))?;
                 }
                 Effect::Begin(invocation) => self.begin(*invocation),
                 Effect::Wake(waiter, result) => {
@@ -150,6 +199,11 @@ impl<C: Chaincode> Connection<C> {
         Ok(())
     }
 
+    fn send(&self, message: ChaincodeMessage, place: Option<Place>) -> Result<(), Status> {
+        let gone = |_| Status::unavailable("the peer stopped reading");
+        self.outbound.send(Outgoing { message: Ok(message), place }).map_err(gone)
+    }
+
     /// Runs one transaction in a task of its own.
     fn begin(&self, invocation: Invocation) {
         let key = invocation.key.clone();
@@ -158,11 +212,17 @@ impl<C: Chaincode> Connection<C> {
         let commands = self.commands.clone();
         let local_msp_id = self.local_msp_id.clone();
         let metrics = Arc::clone(&self.metrics);
+        let limit = self.transaction_timeout;
         let task = async move {
             metrics.transaction_began();
             let began = Instant::now();
             let peer = StreamPeer { key: key.clone(), commands: commands.clone() };
-            let ending = answer(&*chaincode, invocation, local_msp_id, Arc::new(peer)).await;
+            let work = answer(&*chaincode, invocation, local_msp_id, Arc::new(peer));
+            // The peer does not tell that it has given up. What never ends must not keep its place for ever.
+            let ending = tokio::time::timeout(limit, work).await.unwrap_or_else(|_elapsed| {
+                tracing::error!(?limit, "the chaincode does not answer");
+                Ending::Failure { text: format!("the chaincode has not answered within {limit:?}") }
+            });
             let status = match &ending {
                 Ending::Answer { response, .. } => Some(response.status()),
                 Ending::Failure { .. } => None,

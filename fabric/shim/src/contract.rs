@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::{Chaincode, Response, Stub};
 
 mod argument;
+mod bytes;
 mod context;
 mod date_time;
 mod dispatch;
@@ -12,10 +13,12 @@ mod info;
 mod json;
 mod metadata;
 mod payload;
+mod raw;
 pub(crate) mod schema;
 mod set;
 
-pub use argument::{Arguments, Bytes, FromArgument, InvalidArgument};
+pub use argument::{Arguments, FromArgument, InvalidArgument};
+pub use bytes::Bytes;
 pub use context::TransactionContext;
 pub use date_time::{DateTime, InvalidDateTime};
 pub use info::{Contact, Info, License};
@@ -25,6 +28,7 @@ pub use set::{ContractChaincode, ContractSetError};
 
 /// Whether a function is meant to change the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Intent {
     /// Only reads; clients evaluate it on one peer.
     Evaluate,

@@ -1,21 +1,19 @@
 //! Chaincode that a peer has started: it calls the peer.
 
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_support_client::ChaincodeSupportClient;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
+use tonic::Response;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Response, Status};
 
 use crate::Chaincode;
 use crate::config::{DialConfig, DialTls};
-use crate::connection::{Connection, Settings, Stop};
+use crate::connection::{Connection, Settings, Stop, outbound};
 use crate::handler::Limits;
 use crate::metrics::NoMetrics;
 use crate::server::{CLOSING_TIMEOUT, MESSAGE_BYTES};
@@ -42,7 +40,7 @@ pub enum DialError {
         /// The address.
         address: String,
         /// Why.
-        source: tonic::transport::Error,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The peer ended the conversation. It starts the chaincode again when it needs it.
     #[error("the peer at {address} ended the conversation")]
@@ -50,7 +48,7 @@ pub enum DialError {
         /// The address.
         address: String,
         /// How.
-        source: Box<Status>,
+        source: Box<dyn Error + Send + Sync>,
     },
 }
 
@@ -80,8 +78,8 @@ pub async fn dial<C: Chaincode>(
     let mut client = ChaincodeSupportClient::new(channel)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
-    let (outbound, messages) = mpsc::unbounded_channel::<Result<ChaincodeMessage, Status>>();
-    let messages = UnboundedReceiverStream::new(messages)
+    let (outbound, messages) = outbound();
+    let messages = messages
         .take_while(|message| std::future::ready(message.is_ok()))
         .filter_map(|message| std::future::ready(message.ok()));
     let settings = Settings {
@@ -89,6 +87,7 @@ pub async fn dial<C: Chaincode>(
         local_msp_id: config.local_msp_id.map(Into::into),
         metrics: config.metrics.unwrap_or_else(|| Arc::new(NoMetrics)),
         limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
+        transaction_timeout: config.transaction_timeout,
     };
     let stop = Stop { drain: CancellationToken::new(), now: CancellationToken::new() };
     let running = {
@@ -118,7 +117,7 @@ pub async fn dial<C: Chaincode>(
         tracing::warn!("ended a conversation that the peer did not close");
     };
     tokio::select! {
-        ended = running => ended.map_err(|status| DialError::Ended { address, source: Box::new(status) }),
+        ended = running => ended.map_err(|status| DialError::Ended { address, source: status.into() }),
         () = stopping => Ok(()),
     }
 }
@@ -132,7 +131,10 @@ async fn connect(config: &DialConfig) -> Result<Channel, DialError> {
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    let failed = |source| DialError::Connect { address: address.clone(), source };
+    let failed = |error: tonic::transport::Error| DialError::Connect {
+        address: address.clone(),
+        source: error.into(),
+    };
     let endpoint = match &config.tls {
         Some(tls) => endpoint.tls_config(client_tls(tls)).map_err(failed)?,
         None => endpoint,

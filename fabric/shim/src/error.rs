@@ -1,7 +1,5 @@
 //! Why a request to the peer failed.
 
-use hlf_proto::protos::chaincode_message::Type;
-
 use crate::KeyError;
 
 /// A request to the ledger that failed.
@@ -23,28 +21,28 @@ pub enum LedgerError {
     #[error("the transaction is over")]
     TransactionOver,
     /// The request would be larger than a peer takes.
-    #[error("a {kind} request of {bytes} bytes is larger than the limit of {limit} bytes", kind = kind.as_str_name())]
+    #[error("a {kind} request of {bytes} bytes is larger than the limit of {limit} bytes")]
     TooLarge {
-        /// Kind of the request.
-        kind: Type,
+        /// Kind of the request, as the protocol names it: `GET_STATE`.
+        kind: &'static str,
         /// Its size.
         bytes: usize,
         /// The largest size that is sent.
         limit: usize,
     },
     /// The peer's reply cannot be decoded.
-    #[error("the peer's reply to {kind} cannot be decoded", kind = kind.as_str_name())]
+    #[error("the peer's reply to {kind} cannot be decoded")]
     Undecodable {
-        /// Kind of the request.
-        kind: Type,
+        /// Kind of the request, as the protocol names it: `GET_STATE`.
+        kind: &'static str,
         /// What is wrong with the reply.
         source: hlf_proto::DecodeError,
     },
     /// A called chaincode did not end as a chaincode does.
-    #[error("the called chaincode ended with a {kind} message", kind = kind.as_str_name())]
+    #[error("the called chaincode ended with a {kind} message")]
     UnexpectedEnd {
         /// Kind of the message that came instead of COMPLETED.
-        kind: Type,
+        kind: &'static str,
     },
     /// The ledger does not take an empty key.
     #[error("key must not be an empty string")]

@@ -29,6 +29,10 @@ pub fn conversation(messages: impl IntoIterator<Item = ChaincodeMessage>) -> Vec
         while let Some(effect) = effects.pop_front() {
             match effect {
                 Effect::Send(message) => sent.push(*message),
+                Effect::SendWithPlace(message) => {
+                    sent.push(*message);
+                    effects.extend(handler.taken());
+                }
                 Effect::Begin(call) => {
                     running.push(call.key.clone());
                     assert!(running.len() <= RUNNING, "{} transactions run at once", running.len());

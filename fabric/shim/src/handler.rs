@@ -9,8 +9,10 @@
 //! - One request per transaction is under way; others of the same transaction wait. A peer drops a second one silently.
 //! - A request that was sent keeps its slot until the reply is there, though nobody may wait for it any more. The end of
 //!   a transaction waits for that reply too. So a reply never gets to the wrong request.
-//! - At most `limits.transactions` run at once. One that waits for a chaincode that it called does not count, so calls
+//! - At most `limits.transactions` have a place and run. One that waits for a chaincode that it called has none, so calls
 //!   to and fro between chaincodes cannot block each other.
+//! - A place is free again only once the transport has taken the message with which the transaction leaves it: its end, or
+//!   its call of a chaincode. So a peer that calls and does not read leaves a bounded number of them here.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -39,6 +41,8 @@ pub(crate) struct Limits {
 pub(crate) enum Effect<W> {
     /// Send a message to the peer.
     Send(Box<ChaincodeMessage>),
+    /// The same, and say when the transport has taken it, by [`Handler::taken`].
+    SendWithPlace(Box<ChaincodeMessage>),
     /// Let the chaincode run.
     Begin(Box<Invocation>),
     /// Give a waiter what it waits for.
@@ -80,7 +84,7 @@ struct Request<W> {
 /// A transaction between its beginning and its end.
 #[derive(Debug)]
 struct Transaction<W> {
-    /// Whether it counts as running; not while it waits for a chaincode that it called.
+    /// Whether it has a place; not while it waits for a chaincode that it called.
     running: bool,
     under_way: Option<(Type, W)>,
     waiting: VecDeque<Request<W>>,
@@ -95,7 +99,8 @@ pub(crate) struct Handler<W> {
     phase: Phase,
     offers: Offers,
     draining: bool,
-    running: usize,
+    /// Places that are taken, by transactions or by messages with which transactions have left them.
+    places: usize,
     transactions: BTreeMap<TransactionKey, Transaction<W>>,
     /// Transactions whose called chaincode has answered, to go on before others begin.
     resuming: VecDeque<(TransactionKey, W, Result<Vec<u8>, LedgerError>)>,
@@ -110,7 +115,7 @@ impl<W> Handler<W> {
             phase: Phase::Opening,
             offers: Offers::default(),
             draining: false,
-            running: 0,
+            places: 0,
             transactions: BTreeMap::new(),
             resuming: VecDeque::new(),
             beginning: VecDeque::new(),
@@ -161,7 +166,7 @@ impl<W> Handler<W> {
         let message = key.message(kind, Vec::new());
         let bytes = message.encoded_len().saturating_add(payload.len()).saturating_add(LENGTH_BYTES);
         if bytes > self.limits.message_bytes {
-            let limit = self.limits.message_bytes;
+            let (kind, limit) = (kind.as_str_name(), self.limits.message_bytes);
             return vec![Effect::Wake(waiter, Err(LedgerError::TooLarge { kind, bytes, limit }))];
         }
         match self.transactions.get_mut(key) {
@@ -176,9 +181,6 @@ impl<W> Handler<W> {
     /// Ends a transaction. What it still waits for is dropped, except that a request under way is replied to first.
     pub(crate) fn finish(&mut self, key: &TransactionKey, ending: Ending) -> Vec<Effect<W>> {
         let Some(transaction) = self.transactions.get_mut(key) else { return Vec::new() };
-        if std::mem::take(&mut transaction.running) {
-            self.running = self.running.saturating_sub(1);
-        }
         let waiting = std::mem::take(&mut transaction.waiting);
         let over = |request: Request<W>| Effect::Wake(request.waiter, Err(LedgerError::TransactionOver));
         let mut effects: Vec<_> = waiting.into_iter().map(over).collect();
@@ -187,9 +189,15 @@ impl<W> Handler<W> {
         if transaction.under_way.is_some() {
             transaction.ending = Some(message);
         } else {
-            self.transactions.remove(key);
-            effects.push(send(message));
+            effects.push(self.end(key, message));
         }
+        effects
+    }
+
+    /// The transport has taken a message that came [with a place](Effect::SendWithPlace).
+    pub(crate) fn taken(&mut self) -> Vec<Effect<W>> {
+        self.places = self.places.saturating_sub(1);
+        let mut effects = Vec::new();
         self.admit(&mut effects);
         effects
     }
@@ -258,8 +266,7 @@ impl<W> Handler<W> {
             return Vec::new();
         };
         if let Some(ending) = transaction.ending.take() {
-            self.transactions.remove(&key);
-            return vec![Effect::Wake(waiter, result), send(ending)];
+            return vec![Effect::Wake(waiter, result), self.end(&key, ending)];
         }
         let mut effects = Vec::new();
         if transaction.running {
@@ -281,27 +288,36 @@ impl<W> Handler<W> {
         }
         let Some(request) = transaction.waiting.pop_front() else { return effects };
         transaction.under_way = Some((request.kind, request.waiter));
-        effects.push(send(key.message(request.kind, request.payload)));
-        if request.kind == Type::InvokeChaincode && std::mem::take(&mut transaction.running) {
-            self.running = self.running.saturating_sub(1);
-            self.admit(&mut effects);
-        }
+        let message = Box::new(key.message(request.kind, request.payload));
+        let leaves = request.kind == Type::InvokeChaincode && std::mem::take(&mut transaction.running);
+        effects.push(if leaves { Effect::SendWithPlace(message) } else { Effect::Send(message) });
         effects
+    }
+
+    /// Ends a transaction. One that has no place takes one with its last message, beyond the limit if need be: it need not
+    /// wait, since nothing more of it follows.
+    fn end(&mut self, key: &TransactionKey, message: ChaincodeMessage) -> Effect<W> {
+        if !self.transactions.remove(key).is_some_and(|transaction| transaction.running) {
+            self.places = self.places.saturating_add(1);
+        }
+        Effect::SendWithPlace(Box::new(message))
     }
 
     /// Lets transactions run while there is room: first those that go on, then new ones.
     fn admit(&mut self, effects: &mut Vec<Effect<W>>) {
-        while self.running < self.limits.transactions {
+        while self.places < self.limits.transactions {
             if let Some((key, waiter, result)) = self.resuming.pop_front() {
+                // One that has called another chaincode meanwhile goes on without: that one may need the place.
                 if let Some(transaction) = self.transactions.get_mut(&key)
                     && transaction.ending.is_none()
+                    && !matches!(transaction.under_way, Some((Type::InvokeChaincode, _)))
                     && !std::mem::replace(&mut transaction.running, true)
                 {
-                    self.running = self.running.saturating_add(1);
+                    self.places = self.places.saturating_add(1);
                 }
                 effects.push(Effect::Wake(waiter, result));
             } else if let Some(call) = self.beginning.pop_front() {
-                self.running = self.running.saturating_add(1);
+                self.places = self.places.saturating_add(1);
                 let fresh =
                     Transaction { running: true, under_way: None, waiting: VecDeque::new(), ending: None };
                 self.transactions.insert(call.key.clone(), fresh);

@@ -1,6 +1,7 @@
 //! Who called, as the certificate says.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,8 +10,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
 use x509_cert::Certificate;
+use x509_cert::der::Decode;
 use x509_cert::der::oid::ObjectIdentifier;
-use x509_cert::der::{self, Decode};
 
 use crate::ProposalError;
 
@@ -30,7 +31,7 @@ pub enum IdentityError {
     Proposal(#[from] ProposalError),
     /// The identity has no X.509 certificate.
     #[error("the caller's identity is no X.509 certificate in PEM")]
-    Certificate(#[source] der::Error),
+    Certificate(#[source] Box<dyn Error + Send + Sync>),
     /// The certificate's attributes are not what the Fabric CA writes.
     #[error("the attributes in the caller's certificate cannot be read")]
     Attributes(#[source] serde_json::Error),
@@ -60,6 +61,7 @@ pub enum AttributeError {
 
 /// A role that Fabric's node OUs give to a certificate by an organisational unit of its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Role {
     /// May administer the organisation's nodes.
     Admin,
@@ -88,6 +90,7 @@ impl Role {
 #[derive(Clone, Debug)]
 pub struct ClientIdentity {
     msp_id: String,
+    der: CertificateDer<'static>,
     certificate: Certificate,
     attributes: BTreeMap<String, String>,
 }
@@ -98,9 +101,12 @@ struct Attributes {
     attrs: BTreeMap<String, String>,
 }
 
-fn first_certificate(pem: &[u8]) -> der::Result<Certificate> {
-    let der = CertificateDer::from_pem_slice(pem).map_err(|_| der::pem::Error::PreEncapsulationBoundary)?;
-    Certificate::from_der(&der)
+fn first_certificate(
+    pem: &[u8],
+) -> Result<(CertificateDer<'static>, Certificate), Box<dyn Error + Send + Sync>> {
+    let der = CertificateDer::from_pem_slice(pem)?;
+    let certificate = Certificate::from_der(&der)?;
+    Ok((der, certificate))
 }
 
 impl ClientIdentity {
@@ -111,13 +117,13 @@ impl ClientIdentity {
     ///
     /// [`IdentityError`] if the identity is not the PEM of an X.509 certificate, or its attributes cannot be read.
     pub fn parse(identity: SerializedIdentity) -> Result<Self, IdentityError> {
-        let certificate = first_certificate(&identity.id_bytes).map_err(IdentityError::Certificate)?;
+        let (der, certificate) = first_certificate(&identity.id_bytes).map_err(IdentityError::Certificate)?;
         let mut extensions = certificate.tbs_certificate().extensions().into_iter().flatten();
         let extension = extensions.find(|extension| extension.extn_id == ATTRIBUTES);
         let attributes = extension.map(|extension| serde_json::from_slice(extension.extn_value.as_bytes()));
         let Attributes { attrs } =
             attributes.transpose().map_err(IdentityError::Attributes)?.unwrap_or_default();
-        Ok(Self { msp_id: identity.mspid, certificate, attributes: attrs })
+        Ok(Self { msp_id: identity.mspid, der, certificate, attributes: attrs })
     }
 
     /// The organisation's MSP id.
@@ -136,10 +142,10 @@ impl ClientIdentity {
         STANDARD.encode(format!("x509::{subject}::{issuer}"))
     }
 
-    /// The certificate.
+    /// The X.509 certificate, in DER.
     #[must_use]
-    pub fn certificate(&self) -> &Certificate {
-        &self.certificate
+    pub fn certificate(&self) -> &[u8] {
+        &self.der
     }
 
     /// The value of an attribute that the Fabric CA put into the certificate.

@@ -1,5 +1,6 @@
 //! Chaincode as a service: peers connect, the chaincode answers.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,8 +10,6 @@ use futures::Stream;
 use hlf_proto::protos::ChaincodeMessage;
 use hlf_proto::protos::chaincode_server::{Chaincode as ChaincodeService, ChaincodeServer};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -19,7 +18,7 @@ use tonic_health::ServingStatus;
 
 use crate::Chaincode;
 use crate::config::{ServerConfig, TlsConfig};
-use crate::connection::{Connection, Settings, Stop};
+use crate::connection::{Connection, Settings, Stop, outbound};
 use crate::handler::Limits;
 use crate::metrics::NoMetrics;
 
@@ -39,10 +38,10 @@ pub(crate) const CLOSING_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum ServeError {
     /// Key, certificate or client CA cannot be used.
     #[error("the TLS configuration cannot be used")]
-    Tls(#[source] tonic::transport::Error),
+    Tls(#[source] Box<dyn Error + Send + Sync>),
     /// The server failed.
     #[error("the chaincode server failed")]
-    Server(#[from] tonic::transport::Error),
+    Server(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// Serves a chaincode to every peer that connects, until `shutdown` resolves.
@@ -66,7 +65,7 @@ pub async fn serve<C: Chaincode>(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT));
     if let Some(tls) = &config.tls {
-        server = server.tls_config(server_tls(tls)).map_err(ServeError::Tls)?;
+        server = server.tls_config(server_tls(tls)).map_err(|error| ServeError::Tls(error.into()))?;
     }
     let service = Service {
         chaincode: Arc::new(chaincode),
@@ -75,6 +74,7 @@ pub async fn serve<C: Chaincode>(
             local_msp_id: config.local_msp_id.map(Into::into),
             metrics: config.metrics.unwrap_or_else(|| Arc::new(NoMetrics)),
             limits: Limits { transactions: config.max_transactions.max(1), message_bytes: MESSAGE_BYTES },
+            transaction_timeout: config.transaction_timeout,
         },
         stop: stop.clone(),
     };
@@ -102,7 +102,7 @@ pub async fn serve<C: Chaincode>(
         tracing::warn!("closed connections of peers that did not close them");
     };
     tokio::select! {
-        served = serving => served?,
+        served = serving => served.map_err(|error| ServeError::Server(error.into()))?,
         () = stopping => {}
     }
     Ok(())
@@ -134,13 +134,13 @@ impl<C: Chaincode> ChaincodeService for Service<C> {
         request: Request<Streaming<ChaincodeMessage>>,
     ) -> Result<Response<Self::ConnectStream>, Status> {
         tracing::info!(peer = ?request.remote_addr(), "a peer connected");
-        let (outbound, messages) = mpsc::unbounded_channel();
+        let (outbound, messages) = outbound();
         let chaincode = Arc::clone(&self.chaincode);
         let (settings, stop) = (self.settings.clone(), self.stop.clone());
         tokio::spawn(async move {
             // How it ended is logged, and told to the peer.
             let _ = Connection::run(chaincode, &settings, request.into_inner(), outbound, stop).await;
         });
-        Ok(Response::new(Box::pin(UnboundedReceiverStream::new(messages))))
+        Ok(Response::new(Box::pin(messages)))
     }
 }

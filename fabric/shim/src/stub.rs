@@ -238,6 +238,7 @@ impl Stub {
         request: &impl Message,
     ) -> Result<R, LedgerError> {
         let reply = self.0.peer.call(kind, request.encode_to_vec()).await?;
+        let kind = kind.as_str_name();
         R::decode(reply.as_slice()).map_err(|source| LedgerError::Undecodable { kind, source })
     }
 }

@@ -49,9 +49,26 @@ impl First {
         Ok(bytes)
     }
 
+    /// What the ledger has, as it is, or nothing.
+    #[transaction(evaluate)]
+    async fn find(&self, stub: &Stub, key: String) -> Result<Option<Bytes>, LedgerError> {
+        Ok(stub.get(&key).await?.map(Bytes))
+    }
+
+    #[transaction(evaluate)]
+    fn list(&self, parts: Vec<Bytes>, last: Option<Bytes>) -> Result<Vec<Bytes>, Infallible> {
+        Ok(parts.into_iter().chain(last).collect())
+    }
+
     #[transaction(evaluate)]
     fn plain(&self, plain: Plain) -> Result<Option<Plain>, Infallible> {
         Ok((plain.0 > 0).then_some(plain))
+    }
+
+    #[cfg(any())]
+    #[transaction]
+    fn absent(&self, nothing: NoSuchType) -> NoSuchType {
+        nothing
     }
 
     #[transaction(evaluate)]
@@ -80,6 +97,7 @@ struct Second;
 
 #[contract(name = "second", context = Trail)]
 impl Second {
+    #[cfg(test)]
     #[before_transaction]
     async fn before(&self, trail: &mut Trail) -> Result<(), String> {
         trail.steps.push("before".into());
@@ -102,6 +120,12 @@ impl Second {
     #[transaction(evaluate)]
     async fn raw(&self, stub: &Stub) -> Result<String, Infallible> {
         Ok(stub.channel_id().to_owned())
+    }
+
+    #[cfg(any())]
+    #[before_transaction]
+    async fn before(&self, nothing: &NoSuchType) -> NoSuchType {
+        nothing
     }
 
     #[unknown_transaction]
@@ -146,6 +170,9 @@ async fn calls_go_to_the_contract_that_they_name() {
         ("third:look", &[], "500: Contract not found with name third"),
         ("second:", &[], "500: Blank function name passed"),
         ("bytes", &["\"x"], "\"x"),
+        ("find", &["nothing"], ""),
+        ("list", &[r#"["AP8="]"#, "\"x"], r#"["AP8=","Ing="]"#),
+        ("list", &["[]", ""], "[]"),
         (
             "echo",
             &["2026-01-31T12:00:00Z", r#"{"a":1}"#, ""],
@@ -204,7 +231,7 @@ async fn metadata_describe_contracts_and_types() {
     );
     let names: Vec<_> =
         first["transactions"].as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
-    assert_eq!(names, ["Bytes", "Create", "Echo", "Plain", "Teapot"]);
+    assert_eq!(names, ["Bytes", "Create", "Echo", "Find", "List", "Plain", "Teapot"]);
     assert_eq!(
         first["transactions"][1],
         json!({
@@ -221,7 +248,22 @@ async fn metadata_describe_contracts_and_types() {
     assert_eq!(echo["parameters"][0]["schema"], json!({ "type": "string", "format": "date-time" }));
     assert_eq!(echo["returns"], json!({ "type": "array", "items": { "type": "string" } }));
     // A type without a schema is anything.
-    assert_eq!(first["transactions"][3]["parameters"][0]["schema"], json!({}));
+    assert_eq!(first["transactions"][5]["parameters"][0]["schema"], json!({}));
+    // Bytes are raw alone, and base64 inside of anything.
+    let (raw, maybe) = (
+        json!({ "type": "string", "format": "binary" }),
+        json!({ "type": ["string", "null"], "format": "binary" }),
+    );
+    let inside = json!({ "type": "array", "items": { "type": "string", "format": "byte" } });
+    let schemas = |index: usize| {
+        let transaction = &first["transactions"][index];
+        let parameters = transaction["parameters"].as_array().unwrap().iter();
+        let schemas = parameters.map(|parameter| &parameter["schema"]).chain([&transaction["returns"]]);
+        schemas.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(schemas(0), [raw.clone(), raw]);
+    assert_eq!(schemas(3), [json!({ "type": "string" }), maybe.clone()]);
+    assert_eq!(schemas(4), [inside.clone(), maybe, inside]);
     let asset = &metadata["components"]["schemas"]["Asset"];
     assert_eq!((&asset["$id"], &asset["required"]), (&json!("Asset"), &json!(["owner", "size"])));
     assert_eq!(asset["properties"]["owner"], json!({ "type": "string" }));

@@ -29,9 +29,8 @@ fn roles_are_organisational_units_of_the_subject() {
         ![Role::Admin, Role::Client, Role::Peer, Role::Orderer].into_iter().any(|role| nobody.has_role(role))
     );
     assert!(!identity(&["administrators"]).unwrap().has_role(Role::Admin));
-    assert!(
-        nobody.certificate().tbs_certificate().subject().to_string().contains("Admin@bank.lockstep.test")
-    );
+    let name = b"Admin@bank.lockstep.test";
+    assert!(nobody.certificate().windows(name.len()).any(|window| window == name));
 }
 
 #[test]
@@ -56,7 +55,7 @@ fn the_first_certificate_of_a_pem_counts() {
         ClientIdentity::parse(SerializedIdentity { mspid: "BankMSP".into(), id_bytes })
             .unwrap()
             .certificate()
-            .clone()
+            .to_vec()
     };
     let expected = id_of(own.clone());
     for pem in [

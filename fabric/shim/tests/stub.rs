@@ -245,6 +245,17 @@ async fn collections_have_members() {
     // A peer of another organisation has the hash alone.
     ledger.set_local_msp_id(Some("Org2MSP"));
     all(&mut ledger, &[("open.hash k", "32"), ("open.get k", "..is not available")]).await;
+    let own = [("_implicit_org_Org1MSP.hash k", "32"), ("_implicit_org_Org1MSP.get k", "..is not available")];
+    all(&mut ledger, &own).await;
+    // Its queries find what it keeps.
+    let none = [
+        ("open.range k l", ""),
+        ("_implicit_org_Org1MSP.range k l", ""),
+        (r#"open.query {"selector":{}}"#, ""),
+    ];
+    all(&mut ledger, &none).await;
+    ledger.set_local_msp_id(Some("Org1MSP"));
+    all(&mut ledger, &[("open.range k l", "k"), ("_implicit_org_Org1MSP.range k l", "k")]).await;
     let init = ledger.submit(&Everything, Call::new("open.get", ["k"]).init()).await.response;
     assert!(init.message().ends_with("private data APIs are not allowed in chaincode Init()"));
 }

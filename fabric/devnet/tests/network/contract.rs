@@ -68,22 +68,12 @@ impl Register {
                 stub.put("never", "1").await?;
                 Response::success([])
             }
-            ["History", key] => {
-                let changes = stub.history(key).await?.collect().await?;
-                let values = changes.into_iter().map(|change| {
-                    change.value.map_or_else(|| "-".to_owned(), |value| String::from_utf8(value).unwrap())
-                });
-                Response::success(values.collect::<Vec<_>>().join(","))
-            }
+            ["History", key] => history(stub, key).await?,
             ["Rich"] => {
                 stub.query("{}").await?;
                 Response::success([])
             }
-            ["Ask", function, argument] => {
-                let argument = hex::decode(argument).unwrap();
-                let arguments = vec![function.as_bytes().to_vec(), stub.channel_id().into(), argument];
-                stub.call_chaincode("qscc", arguments, None).await?
-            }
+            ["Ask", function, argument] => ask(stub, function, argument).await?,
             ["Call"] => stub.call_chaincode("other", vec![b"x".to_vec()], None).await?,
             ["Transient"] => {
                 Response::success(stub.transient().unwrap().get("secret").cloned().unwrap_or_default())
@@ -102,6 +92,20 @@ impl Register {
             _ => Response::error("no such function"),
         })
     }
+}
+
+async fn ask(stub: &Stub, function: &str, argument: &str) -> Result<Response, LedgerError> {
+    let argument = hex::decode(argument).unwrap();
+    let arguments = vec![function.as_bytes().to_vec(), stub.channel_id().into(), argument];
+    stub.call_chaincode("qscc", arguments, None).await
+}
+
+async fn history(stub: &Stub, key: &str) -> Result<Response, LedgerError> {
+    let changes = stub.history(key).await?.collect().await?;
+    let values = changes
+        .into_iter()
+        .map(|change| change.value.map_or_else(|| "-".to_owned(), |value| String::from_utf8(value).unwrap()));
+    Ok(Response::success(values.collect::<Vec<_>>().join(",")))
 }
 
 async fn increment(stub: &Stub, key: &str) -> Result<Response, LedgerError> {

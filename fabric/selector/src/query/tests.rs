@@ -35,6 +35,8 @@ fn results_are_sorted_and_skipped() {
     assert_eq!(keys(r#"{"selector":{"size":{"$gt":0}},"sort":[{"size":"desc"}]}"#), ["b", "c", "a"]);
     assert_eq!(keys(r#"{"selector":{},"sort":["owner","size"]}"#), ["b", "a", "c"]);
     assert_eq!(keys(r#"{"selector":{},"sort":[{"owner":"desc"},{"size":"desc"}]}"#), ["c", "a", "b"]);
+    assert_eq!(keys(r#"{"selector":{},"sort":["owner"]}"#), ["b", "a", "c"]);
+    assert_eq!(keys(r#"{"selector":{},"sort":[{"owner":"desc"}]}"#), ["c", "a", "b"], "keys descend too");
     assert_eq!(keys(r#"{"selector":{},"sort":["colour.name"]}"#), ["a", "b"], "c has no colour");
     assert_eq!(keys(r#"{"selector":{},"skip":2,"use_index":["x","y"]}"#), ["c"], "no index is needed");
     assert_eq!(keys(r#"{"selector":{},"skip":1,"limit":1}"#), ["b", "c"], "Fabric sets the limit itself");
@@ -104,9 +106,11 @@ fn what_is_wrong_is_named() {
     assert!(
         error(r#"{"selector":{},"sort":["a",{"b":"desc"}]}"#).contains("only support a single direction")
     );
-    for part in ["partition", "group", "w"] {
+    let partition = r#"{"selector":{},"partition":"x"}"#;
+    assert_eq!(error(partition), r#""partition" is not supported in rich queries"#);
+    for part in ["group", "w"] {
         let query = format!(r#"{{"selector":{{}},"{part}":"x"}}"#);
-        assert_eq!(error(&query), format!("{part:?} is not supported in rich queries"));
+        assert!(error(&query).ends_with(&format!("Invalid key {part} for this request.")));
     }
 }
 
@@ -129,26 +133,47 @@ fn what_has_no_effect_must_make_sense() {
     ] {
         assert!(parse(part).is_ok(), "{part}");
     }
-    for (part, value) in [
-        ("skip", "-1"),
-        ("bookmark", "5"),
-        ("execution_stats", "1"),
-        ("update", r#""lazy""#),
-        ("stable", "null"),
-        ("conflicts", r#""no""#),
-        ("r", "0"),
-        ("stale", "true"),
-        ("stale", "null"),
-        ("use_index", r#"["x","y","z"]"#),
-        ("use_index", "{}"),
-        ("sort", r#""a""#),
-        ("sort", r#"[{"a":"asc","b":"asc"}]"#),
-        ("sort", r#"[{"a":"up"}]"#),
-        ("sort", r#"[""]"#),
+    for (part, value, reason) in [
+        ("skip", "-1", "-1 is not an integer greater than or equal to zero"),
+        ("bookmark", "5", "Invalid value for bookmark: 5"),
+        ("execution_stats", "1", "Invalid boolean value: 1"),
+        ("update", r#""lazy""#, "Invalid boolean value: <<108,97,122,121>>"),
+        ("stable", "null", "Invalid boolean value: null"),
+        ("conflicts", "0.5", "Invalid boolean value: 0.5"),
+        ("r", "0", "0 is not an integer greater than zero"),
+        ("stale", "true", "Invalid value for stale: true"),
+        ("stale", "null", "Invalid value for stale: null"),
+        ("use_index", r#"["x","y","z"]"#, "Invalid index name: [<<120>>,<<121>>,<<122>>]"),
+        ("use_index", "{}", "Invalid index name: {[]}"),
+        ("use_index", r#""a/b/c""#, "Invalid index name: <<97,47,98,47,99>>"),
+        ("sort", r#""a""#, r#"Sort must be an array of sort specs, not: <<"a">>"#),
+        (
+            "sort",
+            r#"[{"a":"asc","b":"asc"}]"#,
+            r#"Invalid sort field: {[{<<"a">>,<<"asc">>},{<<"b">>,<<"asc">>}]}"#,
+        ),
+        ("sort", r#"[{"a":"up"}]"#, r#"Invalid sort field: {[{<<"a">>,<<"up">>}]}"#),
+        ("sort", r#"[""]"#, "Invalid sort field: <<>>"),
+        ("fields", "[5]", "Invalid JSON for field spec: 5"),
+        ("fields", r#"["a..b"]"#, "Invalid field name: a..b"),
     ] {
         let error = parse(&format!("{part:?}:{value}")).unwrap_err().to_string();
-        assert!(error.ends_with(&format!("Invalid value for {part}: {value}")), "{error}");
+        assert!(error.ends_with(&format!("Reason:{reason}")), "{error}");
     }
-    let error = parse(r#""fields":["a..b"]"#).unwrap_err().to_string();
-    assert!(error.ends_with(r#"Invalid value for fields: "a..b""#), "{error}");
+}
+
+/// Fabric gives CouchDB every number as `float64`, without a point if it is whole.
+#[test]
+fn numbers_are_what_the_peers_make_of_them() {
+    let finds = |selector: &str, value: &str| {
+        let query = RichQuery::parse(&format!(r#"{{"selector":{selector}}}"#)).unwrap();
+        let mut search = query.search("").unwrap();
+        search.offer("k", value.into(), ());
+        search.page(1).entries.len() == 1
+    };
+    assert!(finds(r#"{"a":{"$mod":[2,1]}}"#, r#"{"a":1.0}"#));
+    assert!(!finds(r#"{"a":{"$mod":[1,0]}}"#, r#"{"a":1.5}"#));
+    assert!(finds(r#"{"a":{"$all":[1]}}"#, r#"{"a":[1.0]}"#));
+    assert!(finds(r#"{"a":9007199254740992}"#, r#"{"a":9007199254740993}"#));
+    assert!(!finds(r#"{"a":9007199254740993}"#, r#"{"a":9007199254740993}"#));
 }

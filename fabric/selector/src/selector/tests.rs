@@ -93,7 +93,7 @@ fn of_nothing_couchdb_thinks_thus() {
         json!({"object": {}}),
         json!({"a": {"$not": {}}}),
     ] {
-        assert!(matches(always.clone(), &document), "{always} must find it");
+        assert!(matches(json!({"$and": [always, {"a": 1}]}), &document), "{always} must find it");
     }
     for never in [
         json!({"a": {"$in": []}}),
@@ -105,6 +105,10 @@ fn of_nothing_couchdb_thinks_thus() {
         json!({"list": {"$allMatch": {"$gt": 0}}}),
         json!({"object": {"$keyMapMatch": {"$gt": ""}}}),
         json!({"$and": [{}]}),
+        json!({"$and": []}),
+        json!({"$or": []}),
+        json!({"a": {"$nor": []}}),
+        json!({"$not": {"$or": []}}),
         json!({"a": {}}),
     ] {
         assert!(!matches(never.clone(), &document), "{never} must leave it out");
@@ -133,24 +137,48 @@ fn a_dot_in_a_name_is_marked() {
     assert!(matches(json!({"a\\.b": 1}), &document));
     assert!(matches(json!({"a.b": 2}), &document));
     assert!(matches(json!({"\\a": {"b": 2}}), &document));
+    assert!(matches(json!({"a\\": {"b": 1}}), &document), "names are put together before they are read");
+    assert!(matches(json!({"": {"a": {"b": 2}}}), &document), "no name at all is none");
+    assert!(matches(json!({"a.\\": {"b": 1}}), &json!({"a": {".b": 1}})));
+    assert!(matches(json!({"a\\..b": 1}), &json!({"a.": {"b": 1}})));
 }
 
 #[test]
-fn types_are_ordered_as_in_couchdb() {
-    let ascending = [
-        json!(null),
-        json!(false),
-        json!(true),
-        json!(-1),
-        json!(2.5),
-        json!("a"),
-        json!([]),
-        json!([1]),
-        json!({}),
-    ];
-    for pair in ascending.windows(2) {
-        assert_eq!(compare(&pair[0], &pair[1]), Ordering::Less, "{} < {}", pair[0], pair[1]);
+fn an_index_is_read_as_erlang_does() {
+    let document = json!({"list": [1, 2]});
+    for (index, value) in [("0", 1), ("-0", 1), ("+1", 2), ("01", 2)] {
+        assert!(matches(json!({format!("list.{index}"): value}), &document), "{index}");
     }
+    assert!(!matches(json!({"list.-1": {"$exists": true}}), &document));
+}
+
+#[test]
+fn within_a_match_of_items_negations_stay_where_they_are() {
+    let document = json!({"list": [{"b": 1}]});
+    for operator in ["$elemMatch", "$allMatch"] {
+        let within = json!({"list": {operator: {"$not": {"gone": 1}}}});
+        assert!(matches(within.clone(), &document), "what is missing is not equal");
+        assert!(!matches(json!({"$not": within}), &document));
+        assert!(!matches(json!({"list": {operator: {"gone": {"$ne": 1}}}}), &document));
+    }
+}
+
+#[test]
+fn all_of_a_list_must_be_there_exactly() {
+    let document = json!({"list": [1, [2]]});
+    assert!(matches(json!({"list": {"$all": [1, [2]]}}), &document));
+    assert!(!matches(json!({"list": {"$all": [1.0]}}), &document));
+    assert!(matches(json!({"list": {"$all": [[1.0, [2]]]}}), &document), "the list itself may be equal");
+}
+
+#[test]
+fn a_key_comes_after_everything_but_keys() {
+    let document = json!({"_id": "k", "name": "k"});
+    for other in [json!(null), json!(1), json!([]), json!({"a": 1})] {
+        assert!(matches(json!({"_id": {"$gt": other}}), &document), "{other}");
+        assert!(matches(json!({"_id": {"$not": {"$lte": other}}}), &document), "{other}");
+    }
+    assert!(!matches(json!({"name": {"$gt": {}}}), &document));
 }
 
 #[test]
@@ -167,13 +195,27 @@ fn what_is_not_supported_is_refused_by_name() {
         let bad = format!("Bad argument for operator {operator}: 1");
         assert!(error(json!({"a": {operator: 1}})).contains(&bad));
     }
-    for no_field in [json!({"$gt": 1}), json!({"$not": {"$gt": 1}}), json!({"$elemMatch": {"$gt": 1}})] {
+    for no_field in
+        [json!({"$gt": 1}), json!({"$not": {"$gt": 1}}), json!({"$elemMatch": {"$gt": 1}}), json!({"": 1})]
+    {
         assert!(error(no_field).contains("One or more conditions is missing a field name."));
     }
-    for name in ["", "a..b", "a."] {
+    for operator in ["$near", "$nearSphere", "$where", "$geoWithin", "$geoIntersects"] {
+        let unsupported =
+            format!("Error:not_supported,  Status Code:400,  Reason:Unsupported operator: {operator}");
+        assert!(error(json!({"a": {operator: 1}})).ends_with(&unsupported));
+    }
+    let invalid = "Error:invalid_operator,  Status Code:400,  Reason:Invalid operator: $foo (supported are ";
+    assert!(error(json!({"$foo": 1})).contains(invalid));
+    assert!(error(json!({"a": {"$type": ["é"]}})).ends_with("operator $type: [<<195,169>>]"));
+    for operator in ["$regex", "$beginsWith"] {
+        assert!(error(json!({"a": {operator: 1}})).contains(&format!("Invalid operator: {operator}")));
+    }
+    for name in [".", "a..b", "a.", ".a"] {
         assert!(error(json!({name: 1})).ends_with(&format!("Invalid field name: {name}")));
     }
-    assert!(error(json!([])).contains("Selector must be a JSON object"));
+    assert!(error(json!({"a": {"": 1}})).ends_with("Invalid field name: a."));
+    assert!(error(json!([])).ends_with("Selector must be a JSON object, not: []"));
     let mut deep = json!({"a": 1});
     for _ in 0..40 {
         deep = json!({"$not": deep});

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::environment::{file, flag};
-use super::{ConfigError, MAX_TRANSACTIONS};
+use super::{ConfigError, MAX_TRANSACTIONS, TRANSACTION_TIMEOUT};
 use crate::Metrics;
 
 /// How a chaincode calls the peer that started it.
@@ -24,6 +24,8 @@ pub struct DialConfig {
     pub tls: Option<DialTls>,
     /// Transactions that run at once; more of them wait. 0 is taken for 1.
     pub max_transactions: usize,
+    /// How long a transaction may take, as in [`ServerConfig`](crate::ServerConfig::transaction_timeout).
+    pub transaction_timeout: Duration,
     /// How long running transactions may take to end on shutdown.
     pub drain_timeout: Duration,
     /// Who is told what happens.
@@ -62,7 +64,8 @@ impl DialTls {
 }
 
 impl DialConfig {
-    /// Defaults: no TLS, 512 transactions at once, 5 s to drain, after which a peer kills a chaincode that it stops.
+    /// Defaults: no TLS, 512 transactions at once, of 5 minutes at most, 5 s to drain, after which a peer kills a chaincode
+    /// that it stops.
     pub fn new(peer_address: impl Into<String>, package_id: impl Into<String>) -> Self {
         Self {
             peer_address: peer_address.into(),
@@ -70,6 +73,7 @@ impl DialConfig {
             local_msp_id: None,
             tls: None,
             max_transactions: MAX_TRANSACTIONS,
+            transaction_timeout: TRANSACTION_TIMEOUT,
             drain_timeout: Duration::from_secs(5),
             metrics: None,
         }

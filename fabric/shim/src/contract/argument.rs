@@ -1,13 +1,11 @@
 //! Arguments are bytes; functions take types.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, Error, IntoDeserializer, Visitor};
 
-use super::{CallError, Function};
+use super::{CallError, Function, bytes, raw};
 
 /// An argument that a function does not take.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +24,8 @@ pub enum InvalidArgument {
 /// Every type that serde can deserialise is one. What it is made of decides how the argument is read: text (`String`, a
 /// newtype around it, anything that deserialises from a string) as it stands, without quotes; numbers and truth values as
 /// Go's contract API reads them, but never from an empty argument; everything else as JSON. An empty argument is `None`
-/// for an `Option`. [`Bytes`] takes the argument as it is, [`DateTime`](super::DateTime) a time in RFC 3339.
+/// for an `Option`. [`Bytes`](super::Bytes), and an `Option` or a newtype of them, take the argument as it is,
+/// [`DateTime`](super::DateTime) a time in RFC 3339.
 pub trait FromArgument: Sized {
     /// Reads an argument.
     ///
@@ -38,18 +37,10 @@ pub trait FromArgument: Sized {
 
 impl<T: DeserializeOwned> FromArgument for T {
     fn from_argument(argument: &[u8]) -> Result<Self, InvalidArgument> {
-        let text = std::str::from_utf8(argument).map_err(|_| InvalidArgument::NotUtf8)?;
-        T::deserialize(Text(text)).map_err(|error| InvalidArgument::Value(error.to_string()))
-    }
-}
-
-/// Bytes of any kind, as an argument and as a result.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Bytes(pub Vec<u8>);
-
-impl FromArgument for Bytes {
-    fn from_argument(argument: &[u8]) -> Result<Self, InvalidArgument> {
-        Ok(Self(argument.to_vec()))
+        match std::str::from_utf8(argument) {
+            Ok(text) => T::deserialize(Text(text)).map_err(|error| InvalidArgument::Value(error.to_string())),
+            Err(_) => raw::read(argument).ok_or(InvalidArgument::NotUtf8),
+        }
     }
 }
 
@@ -83,20 +74,6 @@ impl<'a> Arguments<'a> {
             parameter,
             source,
         })
-    }
-}
-
-impl JsonSchema for Bytes {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        super::schema::text("byte")
     }
 }
 
@@ -225,9 +202,12 @@ impl<'de> serde::Deserializer<'de> for Text<'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
+        if name == bytes::NAME {
+            return visitor.visit_borrowed_bytes(self.0.as_bytes());
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -277,6 +257,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::Bytes;
 
     fn read<T: FromArgument>(argument: &str) -> Result<T, InvalidArgument> {
         T::from_argument(argument.as_bytes())
@@ -315,7 +296,24 @@ mod tests {
         assert_eq!(read(r#"{"Mixed":{"red":3}}"#), Ok(Colour::Mixed { red: 3 }));
         let asset = Asset { id: Id("a".into()), value: 5, colour: Some(Colour::Red) };
         assert_eq!(read(r#"{"id":"a","value":5,"colour":"Red"}"#), Ok(asset));
-        assert_eq!(Bytes::from_argument(&[0xff, 0]), Ok(Bytes(vec![0xff, 0])));
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Document(Bytes);
+
+    #[test]
+    fn bytes_alone_are_taken_as_they_are() {
+        for bytes in [&b""[..], b"AP8=", b"\"x", &[0xff, 0]] {
+            assert_eq!(Bytes::from_argument(bytes), Ok(Bytes(bytes.into())));
+            assert_eq!(Document::from_argument(bytes), Ok(Document(Bytes(bytes.into()))));
+            let some = (!bytes.is_empty()).then(|| Bytes(bytes.into()));
+            assert_eq!(Option::<Bytes>::from_argument(bytes), Ok(some));
+        }
+        assert_eq!(Vec::<Bytes>::from_argument(&[0xff]), Err(InvalidArgument::NotUtf8));
+        assert_eq!(Option::<u8>::from_argument(&[0xff]), Err(InvalidArgument::NotUtf8));
+        assert_eq!(read(r#"["AP8=",""]"#), Ok(vec![Bytes(vec![0, 0xff]), Bytes(vec![])]));
+        let refused = read::<Vec<Bytes>>(r#"["AP8"]"#).unwrap_err().to_string();
+        assert!(refused.contains("bytes are not base64"), "{refused}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::{Bytes, json};
+use super::{json, raw};
 use crate::Response;
 
 /// A result that cannot be written as JSON, such as a map whose keys are no strings.
@@ -15,8 +15,9 @@ pub struct PayloadError(#[from] serde_json::Error);
 /// A type that functions give as a result.
 ///
 /// Every type that serde can serialise is one: what serialises to a string is that text without quotes, `()` and `None`
-/// are nothing, everything else is JSON, with numbers as Go's contract API writes them: `1` and not `1.0`. [`Bytes`] is
-/// what it is. A result is compared between endorsers, so it must not depend on the order of a `HashMap`.
+/// are nothing, everything else is JSON, with numbers as Go's contract API writes them: `1` and not `1.0`.
+/// [`Bytes`](super::Bytes), and an `Option` or a newtype of them, are what they are. A result is compared between endorsers,
+/// so it must not depend on the order of a `HashMap`.
 pub trait Payload {
     /// The bytes of the result.
     ///
@@ -28,18 +29,15 @@ pub trait Payload {
 
 impl<T: Serialize> Payload for T {
     fn into_payload(self) -> Result<Vec<u8>, PayloadError> {
+        if let Some(bytes) = raw::written(&self) {
+            return Ok(bytes);
+        }
         let json = json::to_vec(&self)?;
         match json.as_slice() {
             b"null" => Ok(Vec::new()),
             [b'"', ..] => Ok(serde_json::from_slice::<String>(&json)?.into_bytes()),
             _ => Ok(json),
         }
-    }
-}
-
-impl Payload for Bytes {
-    fn into_payload(self) -> Result<Vec<u8>, PayloadError> {
-        Ok(self.0)
     }
 }
 
@@ -83,6 +81,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::Bytes;
 
     fn answer(outcome: impl Outcome) -> (i32, String) {
         let response = outcome.into_response();
@@ -104,7 +103,24 @@ mod tests {
         assert_eq!(success(None::<u8>), "");
         assert_eq!(success(vec!["a"]), r#"["a"]"#);
         assert_eq!(success(BTreeMap::from([("a", 1)])), r#"{"a":1}"#);
-        assert_eq!(success(Bytes(b"\"raw\"".to_vec())), "\"raw\"");
+    }
+
+    #[derive(Serialize)]
+    struct Document(Bytes);
+
+    /// The base64 is that of Go's `encoding/json`.
+    #[test]
+    fn bytes_are_raw_alone_and_base64_inside_of_anything() {
+        let bytes = || Bytes(b"\"raw\"".to_vec());
+        assert_eq!(success(bytes()), "\"raw\"");
+        assert_eq!((success(Some(bytes())), success(None::<Bytes>)), ("\"raw\"".into(), String::new()));
+        assert_eq!(success(Some(Document(bytes()))), "\"raw\"");
+        assert_eq!(success(vec![bytes(), Bytes::default()]), r#"["InJhdyI=",""]"#);
+        assert_eq!(
+            success(BTreeMap::from([("a", Some(Document(bytes()))), ("b", None)])),
+            r#"{"a":"InJhdyI=","b":null}"#
+        );
+        assert_eq!(Bytes(vec![0xff, 0]).into_payload().unwrap(), [0xff, 0]);
     }
 
     #[test]

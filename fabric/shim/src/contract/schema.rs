@@ -6,6 +6,8 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
+use super::Bytes;
+
 /// Collects the schemas of a chaincode's types.
 #[derive(Debug)]
 pub struct Schemas(SchemaGenerator);
@@ -65,7 +67,7 @@ impl Signature {
 }
 
 /// Finds out at compile time whether a type has a schema. Methods are looked up on `&Probe<T>` before `&&Probe<T>`, so
-/// [`Described`] wins where it is implemented.
+/// [`Described`] wins where it is implemented, and methods of its own before those of traits.
 #[derive(Debug)]
 pub struct Probe<T>(PhantomData<fn() -> T>);
 
@@ -75,6 +77,23 @@ impl<T> Probe<T> {
     #[expect(clippy::new_without_default, reason = "only for the code that #[contract] writes")]
     pub fn new() -> Self {
         Self(PhantomData)
+    }
+}
+
+/// What is raw as an argument or a result is base64 inside of another type.
+impl Probe<Bytes> {
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self, _: &mut Schemas) -> Value {
+        json!({ "type": "string", "format": "binary" })
+    }
+}
+
+impl Probe<Option<Bytes>> {
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self, _: &mut Schemas) -> Value {
+        json!({ "type": ["string", "null"], "format": "binary" })
     }
 }
 

@@ -14,6 +14,8 @@ const LIMITS: Limits = Limits { transactions: 2, message_bytes: 1000 };
 #[derive(Debug, PartialEq)]
 enum Seen {
     Sent(Type, &'static str, String),
+    /// Sent with the transaction's place.
+    Left(Type, &'static str, String),
     Began(String),
     Woken(&'static str, Result<Vec<u8>, LedgerError>),
 }
@@ -28,17 +30,25 @@ fn message(kind: Type, name: &str, payload: &[u8]) -> ChaincodeMessage {
 
 /// Waiters and transactions are named by static text, which is leaked into the comparison.
 fn seen(effects: Vec<Effect<&'static str>>) -> Vec<Seen> {
+    let parts = |message: ChaincodeMessage| {
+        let name = ["t1", "t2", "t3", ""].into_iter().find(|name| *name == message.txid).unwrap();
+        let text = match message.r#type() {
+            Type::Completed => {
+                let response = protos::Response::decode(message.payload.as_slice()).unwrap();
+                format!("{} {}", response.status, response.message)
+            }
+            _ => String::from_utf8_lossy(&message.payload).into_owned(),
+        };
+        (message.r#type(), name, text)
+    };
     let see = |effect| match effect {
         Effect::Send(message) => {
-            let name = ["t1", "t2", "t3", ""].into_iter().find(|name| *name == message.txid).unwrap();
-            let text = match message.r#type() {
-                Type::Completed => {
-                    let response = protos::Response::decode(message.payload.as_slice()).unwrap();
-                    format!("{} {}", response.status, response.message)
-                }
-                _ => String::from_utf8_lossy(&message.payload).into_owned(),
-            };
-            Seen::Sent(message.r#type(), name, text)
+            let (kind, name, text) = parts(*message);
+            Seen::Sent(kind, name, text)
+        }
+        Effect::SendWithPlace(message) => {
+            let (kind, name, text) = parts(*message);
+            Seen::Left(kind, name, text)
         }
         Effect::Begin(invocation) => Seen::Began(invocation.key.tx_id),
         Effect::Wake(waiter, result) => Seen::Woken(waiter, result),
@@ -48,6 +58,10 @@ fn seen(effects: Vec<Effect<&'static str>>) -> Vec<Seen> {
 
 fn sent(kind: Type, name: &'static str, text: &str) -> Seen {
     Seen::Sent(kind, name, text.into())
+}
+
+fn left(kind: Type, name: &'static str, text: &str) -> Seen {
+    Seen::Left(kind, name, text.into())
 }
 
 struct Peer(Handler<&'static str>);
@@ -77,6 +91,11 @@ impl Peer {
     fn ends(&mut self, name: &str) -> Vec<Seen> {
         let ending = Ending::Answer { response: Response::success([]), event: None };
         seen(self.0.finish(&key(name), ending))
+    }
+
+    /// The transport takes a message that came with a place.
+    fn takes(&mut self) -> Vec<Seen> {
+        seen(self.0.taken())
     }
 }
 
@@ -115,9 +134,9 @@ fn transactions_interleave_and_each_gets_its_reply() {
     assert_eq!(peer.gets(Type::Response, "t2", b"two"), [Seen::Woken("w2", Ok(b"two".into()))]);
     let refused = LedgerError::Peer { text: "no".into() };
     assert_eq!(peer.gets(Type::Error, "t1", b"no"), [Seen::Woken("w1", Err(refused))]);
-    assert_eq!(peer.ends("t2"), [sent(Type::Completed, "t2", "200 ")]);
+    assert_eq!(peer.ends("t2"), [left(Type::Completed, "t2", "200 ")]);
     assert!(!peer.0.is_idle());
-    assert_eq!(peer.ends("t1"), [sent(Type::Completed, "t1", "200 ")]);
+    assert_eq!(peer.ends("t1"), [left(Type::Completed, "t1", "200 ")]);
     assert!(peer.0.is_idle());
 }
 
@@ -163,7 +182,7 @@ fn the_end_of_a_transaction_waits_for_the_request_under_way() {
     assert!(!peer.0.is_idle());
     assert_eq!(
         peer.gets(Type::Response, "t1", b""),
-        [Seen::Woken("w1", Ok(vec![])), sent(Type::Completed, "t1", "200 ")]
+        [Seen::Woken("w1", Ok(vec![])), left(Type::Completed, "t1", "200 ")]
     );
     assert!(peer.0.is_idle());
 }
@@ -187,7 +206,9 @@ fn as_many_transactions_run_as_the_limit_says() {
     peer.calls("t1");
     peer.calls("t2");
     assert_eq!(peer.calls("t3"), []);
-    assert_eq!(peer.ends("t1"), [sent(Type::Completed, "t1", "200 "), Seen::Began("t3".into())]);
+    assert_eq!(peer.ends("t1"), [left(Type::Completed, "t1", "200 ")]);
+    // Until the peer has read what there is, no more of it is made.
+    assert_eq!(peer.takes(), [Seen::Began("t3".into())]);
 }
 
 #[test]
@@ -196,15 +217,52 @@ fn a_transaction_that_waits_for_another_chaincode_makes_room() {
     peer.calls("t1");
     peer.calls("t2");
     peer.calls("t3");
-    assert_eq!(
-        peer.asks("t1", Type::InvokeChaincode, "x", "w1"),
-        [sent(Type::InvokeChaincode, "t1", "x"), Seen::Began("t3".into())]
-    );
+    assert_eq!(peer.asks("t1", Type::InvokeChaincode, "x", "w1"), [left(Type::InvokeChaincode, "t1", "x")]);
+    assert_eq!(peer.takes(), [Seen::Began("t3".into())]);
     // There is no room until another transaction ends.
     assert_eq!(peer.gets(Type::Response, "t1", b"r"), []);
-    assert_eq!(peer.ends("t3"), [sent(Type::Completed, "t3", "200 "), Seen::Woken("w1", Ok(b"r".into()))]);
+    assert_eq!(peer.ends("t3"), [left(Type::Completed, "t3", "200 ")]);
+    assert_eq!(peer.takes(), [Seen::Woken("w1", Ok(b"r".into()))]);
     assert_eq!(peer.calls("t3"), []);
-    assert_eq!(peer.ends("t1"), [sent(Type::Completed, "t1", "200 "), Seen::Began("t3".into())]);
+    assert_eq!(peer.ends("t1"), [left(Type::Completed, "t1", "200 ")]);
+    assert_eq!(peer.takes(), [Seen::Began("t3".into())]);
+}
+
+/// Of two chaincodes called at once the second may itself need the room.
+#[test]
+fn a_transaction_with_two_calls_makes_room_until_the_last_has_answered() {
+    let mut peer = Peer::ready();
+    peer.calls("t1");
+    peer.calls("t2");
+    assert_eq!(peer.asks("t1", Type::InvokeChaincode, "b", "w1"), [left(Type::InvokeChaincode, "t1", "b")]);
+    assert_eq!(peer.takes(), []);
+    assert_eq!(peer.asks("t1", Type::InvokeChaincode, "c", "w2"), []);
+    assert_eq!(
+        peer.gets(Type::Response, "t1", b"r"),
+        [sent(Type::InvokeChaincode, "t1", "c"), Seen::Woken("w1", Ok(b"r".into()))]
+    );
+    assert_eq!(peer.calls("t3"), [Seen::Began("t3".into())]);
+    // From now on it counts again, and there is no room.
+    assert_eq!(peer.gets(Type::Response, "t1", b"s"), []);
+    assert_eq!(peer.ends("t3"), [left(Type::Completed, "t3", "200 ")]);
+    assert_eq!(peer.takes(), [Seen::Woken("w2", Ok(b"s".into()))]);
+}
+
+/// Else a peer that replies to calls of chaincodes, and does not read, would have answers pile up.
+#[test]
+fn an_answer_without_a_place_takes_one() {
+    let mut peer = Peer::ready();
+    for name in ["t1", "t2"] {
+        peer.calls(name);
+        peer.asks(name, Type::InvokeChaincode, "b", "w");
+        assert_eq!(peer.takes(), []);
+        // It gives up before the called chaincode has answered.
+        assert_eq!(peer.ends(name), []);
+        let late = peer.gets(Type::Response, name, b"r");
+        assert_eq!(late, [Seen::Woken("w", Ok(b"r".into())), left(Type::Completed, name, "200 ")]);
+    }
+    assert_eq!(peer.calls("t3"), []);
+    assert_eq!(peer.takes(), [Seen::Began("t3".into())]);
 }
 
 #[test]
@@ -212,6 +270,7 @@ fn a_call_within_a_nested_call_is_another_transaction() {
     let mut peer = Peer::ready();
     peer.calls("t1");
     peer.asks("t1", Type::InvokeChaincode, "x", "w1");
+    assert_eq!(peer.takes(), []);
     let mut nested = message(Type::Transaction, "t1", &ChaincodeInput::default().encode_to_vec());
     nested.channel_id = "other".into();
     assert_eq!(seen(peer.0.on_message(nested).unwrap()), [Seen::Began("t1".into())]);
@@ -246,7 +305,7 @@ fn messages_above_the_limit_are_not_sent() {
     let ending = Ending::Answer { response: Response::success(vec![0; 1000]), event: None };
     let effects = seen(peer.0.finish(&key("t1"), ending));
     assert!(
-        matches!(&effects[..], [Seen::Sent(Type::Completed, "t1", text)] if text.starts_with("500 an answer"))
+        matches!(&effects[..], [Seen::Left(Type::Completed, "t1", text)] if text.starts_with("500 an answer"))
     );
 }
 
@@ -255,7 +314,7 @@ fn a_failure_of_the_shim_ends_with_error() {
     let mut peer = Peer::ready();
     peer.calls("t1");
     let effects = seen(peer.0.finish(&key("t1"), Ending::Failure { text: "no batch".into() }));
-    assert_eq!(effects, [sent(Type::Error, "t1", "no batch")]);
+    assert_eq!(effects, [left(Type::Error, "t1", "no batch")]);
     assert!(peer.0.is_idle());
 }
 

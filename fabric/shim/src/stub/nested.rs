@@ -32,11 +32,11 @@ impl Stub {
         match end.r#type() {
             Type::Completed => protos::Response::decode(end.payload.as_slice())
                 .map(Response::from)
-                .map_err(|source| LedgerError::Undecodable { kind, source }),
+                .map_err(|source| LedgerError::Undecodable { kind: kind.as_str_name(), source }),
             Type::Error => {
                 Err(LedgerError::Peer { text: String::from_utf8_lossy(&end.payload).into_owned() })
             }
-            kind => Err(LedgerError::UnexpectedEnd { kind }),
+            kind => Err(LedgerError::UnexpectedEnd { kind: kind.as_str_name() }),
         }
     }
 }

@@ -128,7 +128,7 @@ impl<T: QueryResult> Query<T> {
             self.take(&reply)?;
         }
         let Some(result) = self.batch.pop_front() else { return Ok(None) };
-        let kind = self.kind;
+        let kind = self.kind.as_str_name();
         T::decode(&result.result_bytes).map(Some).map_err(|source| LedgerError::Undecodable { kind, source })
     }
 
@@ -151,7 +151,7 @@ impl<T: QueryResult> Query<T> {
     }
 
     fn take(&mut self, reply: &[u8]) -> Result<(), LedgerError> {
-        let kind = self.kind;
+        let kind = self.kind.as_str_name();
         let undecodable = |source| LedgerError::Undecodable { kind, source };
         let QueryResponse { results, has_more, id, metadata } =
             Message::decode(reply).map_err(undecodable)?;

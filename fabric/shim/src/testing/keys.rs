@@ -104,13 +104,23 @@ impl Simulation {
 
     fn value(&self, collection: &str, key: &str) -> Result<Vec<u8>, Refusal> {
         let value = self.setting.state.values.get(&self.place(collection, key)).cloned();
-        let defined = self.setting.collections.get(&(self.chaincode().to_owned(), collection.to_owned()));
-        if let (Some(_), Some(defined), Some(local)) = (&value, defined, &self.setting.local_msp_id)
-            && !defined.members.contains(&**local)
+        if let (Some(_), Some(local)) = (&value, &self.setting.local_msp_id)
+            && !self.is_kept(collection)
         {
             return Err(Refusal::NotOnThisPeer(local.as_ref().to_owned()));
         }
         Ok(value.unwrap_or_default())
+    }
+
+    /// Whether the peer keeps the values of a collection, and not their hashes alone: its organisation is a member. An
+    /// organisation's own collection has this one member. Without an organisation the peer is one of every.
+    pub(super) fn is_kept(&self, collection: &str) -> bool {
+        let Some(local) = &self.setting.local_msp_id else { return true };
+        if let Some(owner) = collection.strip_prefix(IMPLICIT) {
+            return owner == &**local;
+        }
+        let name = (self.chaincode().to_owned(), collection.to_owned());
+        self.setting.collections.get(&name).is_none_or(|defined| defined.members.contains(&**local))
     }
 
     fn place(&self, collection: &str, key: &str) -> Place {
@@ -137,7 +147,7 @@ impl Simulation {
             return Ok(());
         }
         self.not_in_init()?;
-        if self.setting.collections.is_empty() || collection.starts_with("_implicit_org_") {
+        if self.setting.collections.is_empty() || collection.starts_with(IMPLICIT) {
             return Ok(());
         }
         let (chaincode, collection) = (self.chaincode().to_owned(), collection.to_owned());
@@ -154,6 +164,9 @@ impl Simulation {
         if self.setting.is_init { Err(Refusal::PrivateInInit) } else { Ok(()) }
     }
 }
+
+/// What the names of organisations' own collections begin with.
+const IMPLICIT: &str = "_implicit_org_";
 
 /// As the peer names it.
 const VALIDATION_PARAMETER: &str = "VALIDATION_PARAMETER";

@@ -69,7 +69,9 @@ impl Simulation {
         let state = &self.setting.state;
         if !collection.is_empty() || metadata.is_empty() {
             let results = state.between(self.chaincode(), &collection, &start_key, &end_key).map(entry);
-            return Ok(progress.queries.open(results.collect()));
+            // A peer looks for what it has itself.
+            let kept = if self.is_kept(&collection) { results.collect() } else { Vec::new() };
+            return Ok(progress.queries.open(kept));
         }
         let QueryMetadata { page_size, bookmark } = Message::decode(metadata.as_slice())?;
         progress.page(&self.setting.key.tx_id)?;
@@ -93,8 +95,10 @@ impl Simulation {
             progress.page(&self.setting.key.tx_id)?;
         }
         let mut search = query.search(page_of.as_ref().map_or("", |page| &page.bookmark))?;
-        for (key, value) in self.setting.state.between(self.chaincode(), &collection, "", "") {
-            search.offer(key, value.clone(), ());
+        if self.is_kept(&collection) {
+            for (key, value) in self.setting.state.between(self.chaincode(), &collection, "", "") {
+                search.offer(key, value.clone(), ());
+            }
         }
         let found = search.page(page_of.as_ref().map_or(usize::MAX, |page| size(page.page_size)));
         let results = found.entries.into_iter().map(|entry| self.entry(&entry.key, entry.value)).collect();

@@ -314,6 +314,27 @@ async fn a_peer_that_never_reads_holds_up_nobody_else() {
     drop(deaf);
 }
 
+/// A peer does not say that it has given a transaction up; what waits for ever would keep its place.
+#[tokio::test]
+async fn a_transaction_that_never_ends_makes_room() {
+    let counters = Arc::new(Counters::default());
+    let server = TestServer::start_with(|config| {
+        config.max_transactions = 1;
+        config.transaction_timeout = Duration::from_millis(50);
+        config.metrics = Some(counters.clone());
+    })
+    .await;
+    let mut peer = server.connect().await;
+    peer.call("t1", &["wait"]).await;
+    peer.call("t2", &["nothing"]).await;
+    let end = peer.next().await;
+    assert_eq!((end.r#type(), end.txid.as_str()), (Type::Error, "t1"));
+    assert_eq!(String::from_utf8_lossy(&end.payload), "the chaincode has not answered within 50ms");
+    assert_eq!(peer.answers(&mut BTreeMap::new(), 1).await["t2"], (200, String::new()));
+    assert_eq!((counters.transactions(), counters.failures(), counters.running()), (2, 1, 0));
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn shutdown_under_load_drains() {
     const TRANSACTIONS: usize = 20;

@@ -103,6 +103,8 @@ impl TestChaincode {
                 again?;
                 before.map_or_else(|| "was nothing".to_owned(), |_| "was something".to_owned())
             }
+            ["nothing"] => String::new(),
+            ["wait"] => std::future::pending().await,
             ["many"] => {
                 let keys: Vec<_> = (0..250).map(|number| format!("k{number}")).collect();
                 stub.start_write_batch();
