@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 
 use super::books::{Account, Statement};
 use super::wire::{
-    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, Info, IssuedCredential, Nothing,
-    OpeningDocument, Problem, Proven, StatementRequest,
+    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, HeldCredential, Info, IssuedCredential,
+    Nothing, OpeningDocument, Problem, Proven, StatementRequest,
 };
 use crate::tls::{ALPN_HTTP, TlsError, pinned_client_config};
 
@@ -198,6 +198,14 @@ impl BankClient {
         let set = lockstep_protocol::credential::AttributeSet::of(&issued.attributes)
             .map_err(|_| bad("attributes"))?;
         if set.root() == *credential.root() { Ok(issued) } else { Err(bad("root")) }
+    }
+
+    /// What the bank has of the key's credentials.
+    ///
+    /// # Errors
+    /// [`BankError`].
+    pub async fn held_credential(&self, key: &SecretKey) -> Result<HeldCredential, BankError> {
+        self.proven("credential", key, Nothing {}).await
     }
 
     /// Asks for an opening. Every field of the answer is checked against the request, the rules and the

@@ -8,7 +8,7 @@ use lockstep_protocol::time::TimeOutOfRange;
 
 use super::Bank;
 use super::books::StoreError;
-use super::wire::IssuedCredential;
+use super::wire::{HeldCredential, IssuedCredential, Validity};
 use crate::entropy::{NoEntropy, random_bytes};
 
 /// The attribute that every credential holds: the bank's key. With its fresh salt it makes every root
@@ -76,6 +76,19 @@ impl Bank {
             return Err(IssueError::TooMany);
         }
         Ok(IssuedCredential { credential, attributes })
+    }
+
+    /// What the books have of a holder's credentials: restored ones may have forgotten the newest.
+    ///
+    /// # Errors
+    /// There is no such account, or the books fail.
+    pub async fn held_credential(&self, holder: &ProvenAccount) -> Result<HeldCredential, IssueError> {
+        let time = self.clock.now();
+        self.books.account(holder.key()).await?.ok_or(Refusal::UnknownAccount)?;
+        let newest = self.books.newest_credential(holder.key(), time).await?;
+        let newest =
+            newest.map(|row| Validity { identity: row.root, issued: row.issued, expires: row.expires });
+        Ok(HeldCredential { newest, time })
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the bank has decided about channels, in the log outside the backup cycle [Spec §9]: signed by the bank, since
+//! What the bank has decided about channels and accounts, in the log outside the backup cycle [Spec §9]: signed by the bank, since
 //! whoever could write a line into that file would else decide about other people's money.
 //!
 //! **Decided, then logged, then acted on.** The books take a decision first; nothing is signed, submitted or answered
@@ -74,20 +74,28 @@ impl Bank {
     /// # Errors
     /// [`LogDecisionError`]; nothing must be done about these decisions then.
     pub async fn log_decisions(&self, only: Option<&ChannelId>) -> Result<(), LogDecisionError> {
+        if only.is_some() {
+            // A reputation that was set before a conviction is to be set before it again.
+            self.log_kind(DecisionKind::Reputation, None).await?;
+        }
         for kind in DecisionKind::ALL {
-            loop {
-                let missing = self.books.not_logged_decisions(kind, only).await?;
-                if missing.is_empty() {
-                    break;
-                }
-                for decision in missing {
-                    let signed = SignedDecision::sign(decision, &self.ledger, &self.secret)
-                        .map_err(|error| self.log.failed(error.into()))?;
-                    self.log.append_decision(&signed).await?;
-                    self.books.set_decision_logged(&signed.decision).await?;
-                }
-            }
+            self.log_kind(kind, only).await?;
         }
         Ok(())
+    }
+
+    async fn log_kind(&self, kind: DecisionKind, only: Option<&ChannelId>) -> Result<(), LogDecisionError> {
+        loop {
+            let missing = self.books.not_logged_decisions(kind, only).await?;
+            if missing.is_empty() {
+                return Ok(());
+            }
+            for decision in missing {
+                let signed = SignedDecision::sign(decision, &self.ledger, &self.secret)
+                    .map_err(|error| self.log.failed(error.into()))?;
+                self.log.append_decision(&signed).await?;
+                self.books.set_decision_logged(&signed.decision).await?;
+            }
+        }
     }
 }

@@ -23,6 +23,7 @@ pub mod keeper;
 pub mod log;
 pub mod opening;
 pub mod reconciling;
+pub mod renewal;
 pub mod replay;
 pub mod settling;
 pub mod wire;

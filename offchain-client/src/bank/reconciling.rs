@@ -7,7 +7,7 @@ use lockstep_protocol::hash::{ChannelId, Digest};
 use lockstep_protocol::refusal::Refusal;
 
 use super::Bank;
-use super::books::{DecisionKind, NewChannel, StoreError};
+use super::books::{DecisionKind, NewChannel, StoreError, Subject};
 use super::decision::{LogDecisionError, SignedDecision, digest};
 use super::log::{LogError, LogLine};
 
@@ -25,19 +25,17 @@ pub struct Reconciled {
 #[non_exhaustive]
 pub enum ReconcileError {
     /// The log holds what this bank has not signed on this ledger.
-    #[error("the bank's log has a line for channel {channel} which is not this bank's")]
+    #[error("the bank's log has a line for {subject} which is not this bank's")]
     NotOurs {
-        /// The channel.
-        channel: ChannelId,
+        /// What the line is about.
+        subject: Box<Subject>,
         /// What is wrong with it.
         #[source]
         refusal: Refusal,
     },
     /// The log lacks what stood in it: it is another file, or an older copy.
-    #[error(
-        "the bank's log lacks a line for channel {0}, which stood in it: this is another log, or an older copy"
-    )]
-    NotInLog(ChannelId),
+    #[error("the bank's log lacks a line for {0}, which stood in it: this is another log, or an older copy")]
+    NotInLog(Box<Subject>),
     /// The books fail.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,7 +104,10 @@ impl Bank {
         if known.as_ref().is_some_and(|row| row.account.is_some()) {
             return Ok(false);
         }
-        self.check_logged(channel).map_err(|refusal| ReconcileError::NotOurs { channel: id, refusal })?;
+        self.check_logged(channel).map_err(|refusal| ReconcileError::NotOurs {
+            subject: Box::new(Subject::Channel(id)),
+            refusal,
+        })?;
         if known.is_some() {
             // The ledger told of it while the log was away; now it is known whose it is.
             if self.books.adopt(&id, &channel.request, self.clock.now()).await? {
@@ -119,13 +120,13 @@ impl Bank {
 
     /// Whether the books had lost it.
     async fn take_back_decision(&self, signed: &SignedDecision) -> Result<bool, ReconcileError> {
-        let id = *signed.decision.channel();
         if self.books.has_logged(&signed.decision).await? {
             return Ok(false);
         }
-        signed
-            .check(&self.ledger, self.key())
-            .map_err(|refusal| ReconcileError::NotOurs { channel: id, refusal })?;
+        signed.check(&self.ledger, self.key()).map_err(|refusal| ReconcileError::NotOurs {
+            subject: Box::new(signed.decision.subject()),
+            refusal,
+        })?;
         Ok(self.books.take_back(&signed.decision, self.clock.now()).await?)
     }
 
@@ -139,7 +140,7 @@ impl Bank {
         loop {
             let page = self.books.logged(after.as_ref()).await?;
             if let Some(lost) = page.iter().find(|id| !seen.openings.contains(id)) {
-                return Err(ReconcileError::NotInLog(*lost));
+                return Err(ReconcileError::NotInLog(Box::new(Subject::Channel(*lost))));
             }
             let Some(last) = page.last() else { break };
             after = Some(*last);
@@ -152,11 +153,11 @@ impl Bank {
                     let digest =
                         digest(decision, &self.ledger).map_err(|error| self.log.failed(error.into()))?;
                     if !seen.decisions.contains(&digest) {
-                        return Err(ReconcileError::NotInLog(*decision.channel()));
+                        return Err(ReconcileError::NotInLog(Box::new(decision.subject())));
                     }
                 }
                 let Some(last) = page.last() else { break };
-                after = Some(*last.channel());
+                after = Some(last.subject());
             }
         }
         Ok(())

@@ -1,6 +1,8 @@
 //! The bank in one process: real books, a real log, real TLS; a ledger and a clock that the tests drive.
 
 mod api;
+mod backup;
+mod by_hand;
 mod decisions;
 mod histories;
 mod keeping;
@@ -8,8 +10,11 @@ mod ledger;
 mod log;
 mod model;
 mod openings;
+mod own_money;
 mod poison;
+mod renewal;
 mod restoring;
+mod served;
 mod settlement;
 mod slow;
 mod submission;

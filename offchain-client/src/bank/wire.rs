@@ -7,6 +7,7 @@
 //! | `POST /v1/accounts` | [`Proven`]`<`[`Nothing`]`>` | [`Account`] |
 //! | `POST /v1/account` | [`Proven`]`<`[`Nothing`]`>` | [`Account`] |
 //! | `POST /v1/credentials` | [`Proven`]`<`[`CredentialRequest`]`>` | [`IssuedCredential`] |
+//! | `POST /v1/credential` | [`Proven`]`<`[`Nothing`]`>` | [`HeldCredential`] |
 //! | `POST /v1/openings` | [`Proven`]`<`[`OpeningDocument`]`>` | [`SignedOpening`] |
 //! | `POST /v1/statement` | [`Proven`]`<`[`StatementRequest`]`>` | [`Statement`] |
 //! | `POST /v1/channels/{id}/fraud-proof` | [`Proven`]`<`[`FraudReport`]`>` | [`FraudAnswer`] |
@@ -20,7 +21,7 @@
 
 use lockstep_protocol::account::AccountProof;
 use lockstep_protocol::credential::{Attribute, Credential};
-use lockstep_protocol::hash::{Challenge, ChannelId, EvidenceHash, LedgerId, ShortText};
+use lockstep_protocol::hash::{Challenge, ChannelId, EvidenceHash, IdentityRoot, LedgerId, ShortText};
 use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::opening::SignedRequest;
@@ -90,6 +91,26 @@ pub struct IssuedCredential {
     pub credential: Credential,
     /// The attributes under its root, each with a fresh salt.
     pub attributes: Vec<Attribute>,
+}
+
+/// What the bank has of a holder's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldCredential {
+    /// The newest that is in date: it names the holder in openings to it.
+    pub newest: Option<Validity>,
+    /// The bank's clock.
+    pub time: Timestamp,
+}
+
+/// A credential's identity and when it is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// Its attribute root.
+    pub identity: IdentityRoot,
+    /// Since when.
+    pub issued: Timestamp,
+    /// Until when.
+    pub expires: Timestamp,
 }
 
 /// Asks for an opening.

@@ -1,7 +1,9 @@
 //! `lockstep bank VERB`.
 
+mod backup;
 mod books;
 mod channels;
+mod cover;
 mod decisions;
 mod init;
 mod register;
@@ -36,12 +38,17 @@ pub enum Verb {
     Deposit(books::TransferArgs),
     /// Enter money that went out; the same reference again changes nothing
     Withdraw(books::TransferArgs),
+    /// Enter own money of the bank that makes up for what the suspense account has borne; the same reference again
+    /// changes nothing
+    Cover(cover::CoverArgs),
     /// Show or set a reputation
     Reputation(books::ReputationArgs),
     /// Record what has been verified about a holder, for its credentials
     Attribute(books::AttributeArgs),
     /// Show every movement of an account
     Statement(books::StatementArgs),
+    /// Write a whole copy of SQLite books, also while the bank serves
+    Backup(backup::BackupArgs),
     /// Recompute the books and show alarms
     Audit(books::AuditArgs),
     /// List channels, what has been decided about them, and what the bank does next
@@ -71,9 +78,11 @@ impl Verb {
             Self::Account(verb) => verb.run(out).await,
             Self::Deposit(verb) => verb.run(crate::bank::books::Direction::Deposit, out).await,
             Self::Withdraw(verb) => verb.run(crate::bank::books::Direction::Withdrawal, out).await,
+            Self::Cover(verb) => verb.run(out).await,
             Self::Reputation(verb) => verb.run(out).await,
             Self::Attribute(verb) => verb.run(out).await,
             Self::Statement(verb) => verb.run(out).await,
+            Self::Backup(verb) => verb.run(out).await,
             Self::Audit(verb) => verb.run(out).await,
             Self::Channels(verb) => verb.run(out).await,
             Self::Alarms(verb) => verb.run(out).await,

@@ -191,11 +191,16 @@ pub(super) async fn take_credential(
     key: &SecretKey,
 ) -> Result<IssuedCredential, CliError> {
     let issued = bank.credential(key, None).await?;
-    let text =
-        serde_json::to_string_pretty(&issued).map_err(|error| CliError::from_error(Exit::Failed, error))?;
-    // The salts open what the credential hides.
-    home.write(CREDENTIAL_FILE, text.as_bytes(), Access::Private)?;
+    keep_credential(home, &issued)?;
     Ok(issued)
+}
+
+/// Keeps a credential as the newest.
+pub(super) fn keep_credential(home: &Home, issued: &IssuedCredential) -> Result<(), CliError> {
+    let text =
+        serde_json::to_string_pretty(issued).map_err(|error| CliError::from_error(Exit::Failed, error))?;
+    // The salts open what the credential hides.
+    Ok(home.write(CREDENTIAL_FILE, text.as_bytes(), Access::Private)?)
 }
 
 /// The credential that is kept, if there is one.

@@ -5,6 +5,7 @@ mod init;
 mod look;
 mod proof;
 mod receipts;
+pub(crate) mod renewal;
 mod serve;
 
 use clap::Subcommand;

@@ -1,8 +1,8 @@
 //! Closing on the ledger: by the client's release while there is time, then by token [Spec §6, §7].
 //!
 //! Commands are the same bytes whenever they are made, and the same again is success, so an outcome that is not known is simply
-//! asked for again: after L at the latest, since a transaction that an orderer lost is never heard of, and the margin has room for
-//! two closes of that length [Spec §6].
+//! asked for again: after L at the latest, since a transaction that an orderer lost is never heard of. Behind the close by release the
+//! margin has room for two token closes of that length [Spec §6]; no attempt and no pause takes any of it.
 
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease};
 use lockstep_protocol::payee::Claiming;
@@ -12,6 +12,7 @@ use lockstep_protocol::units::Units;
 use tokio::time::timeout;
 
 use super::repeats::{self, RepeatError};
+use super::schedule::Place;
 use super::settle::{Pauses, SettleError};
 use super::shared::Shared;
 use super::{Ending, Facts};
@@ -34,8 +35,13 @@ pub(super) async fn by_release(
     let head = replay::decode_head(&stored.head)?;
     let facts: Facts = replay::decode_note(&stored.facts)?;
     let mut pauses = Pauses::new(shared);
-    while shared.times(&facts.record).release_can_be_tried() {
-        let error = match in_time(shared, shared.ledger.close_by_release(&command)).await {
+    loop {
+        let limit = shared.times(&facts.record).for_a_release();
+        if limit.is_zero() {
+            break;
+        }
+        let attempt = in_turn(shared, stored, shared.ledger.close_by_release(&command));
+        let error = match timeout(limit, attempt).await.unwrap_or(Err(LedgerError::Unheard { limit })) {
             Ok(submitted) if is_this_release(&submitted.record, &head) => {
                 return settled(shared, stored, ending, &submitted, head.released()).await;
             }
@@ -48,9 +54,7 @@ pub(super) async fn by_release(
         if refused.is_some() {
             return claim(shared, stored, ending, refused).await;
         }
-        if shared.times(&facts.record).release_can_be_tried() {
-            pauses.pause().await;
-        }
+        pauses.pause_at_most(shared.times(&facts.record).for_a_release()).await;
     }
     tracing::warn!(channel = %stored.channel, "there is no time for a close by release");
     claim(shared, stored, ending, None).await
@@ -67,7 +71,7 @@ pub(super) async fn by_token(
     let command = Claiming::resume(head).command(&shared.key);
     let mut pauses = Pauses::new(shared);
     loop {
-        let error = match in_time(shared, shared.ledger.close_by_token(&command)).await {
+        let error = match in_turn(shared, stored, shared.ledger.close_by_token(&command)).await {
             Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
                 return settled(shared, stored, ending, &submitted, units).await;
             }
@@ -89,15 +93,20 @@ pub(super) async fn by_token(
                 return lost(shared, stored, ending, (record.state(), refusal)).await;
             }
         }
-        pauses.pause().await;
+        // One that was not heard of for L has waited long enough.
+        if !matches!(error, LedgerError::Unheard { .. }) {
+            pauses.pause().await;
+        }
     }
 }
 
-/// Waits for a close for L at most: the margin has room for two that long.
-async fn in_time(
+/// Waits for the channel's turn, and then for the close for L at most: the margin has room for two that long.
+async fn in_turn(
     shared: &Shared,
+    stored: &StoredChannel,
     close: impl Future<Output = Result<Submitted<ChannelRecord>, LedgerError>>,
 ) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    let _turn = shared.turn(stored).await;
     let limit = shared.rules.commit_bound;
     timeout(limit, close).await.unwrap_or(Err(LedgerError::Unheard { limit }))
 }
@@ -172,5 +181,7 @@ async fn lost(
 async fn closed(shared: &Shared, stored: &StoredChannel, ending: &Ending) -> Result<(), SettleError> {
     let ending = Some(replay::encode_note(ending));
     let advance = Advance { ending, ..Advance::new(stored.channel, stored.phase, Phase::Closed) };
-    Ok(shared.journal.save(Change::Advance(advance)).await?)
+    shared.journal.save(Change::Advance(advance)).await?;
+    shared.schedule.remove(&Place::of_stored(&shared.rules, stored));
+    Ok(())
 }

@@ -75,6 +75,17 @@ pub struct LimitsConfig {
     pub streams: usize,
     /// Payments in one batch.
     pub batch_payments: u32,
+    /// Closes that the ledger path is trusted to commit in a second, whoever else uses it. Where so many channels expire around one
+    /// time that they could not all be closed so within their margins, the earlier ones are closed earlier.
+    #[serde(default = "closes_per_second")]
+    pub closes_per_second: u32,
+}
+
+/// A small network of three organisations commits several times as many.
+pub(super) const CLOSES_PER_SECOND: u32 = 25;
+
+const fn closes_per_second() -> u32 {
+    CLOSES_PER_SECOND
 }
 
 /// A configuration that contradicts itself or the protocol.
@@ -95,7 +106,7 @@ pub enum ConfigError {
         least: Duration,
     },
     /// A bound of zero.
-    #[error("terms.largest_k, limits.streams and limits.batch_payments must be above zero, the last at most {}", BatchBounds::DEFAULT.payments)]
+    #[error("terms.largest_k, limits.streams, limits.closes_per_second and limits.batch_payments must be above zero, the last at most {}", BatchBounds::DEFAULT.payments)]
     Limits,
 }
 
@@ -115,8 +126,11 @@ impl VendorConfig {
         let drift = u64::try_from(largest_drift.0.as_millis()).map_err(|_| ConfigError::Drift)?;
         let largest_drift = MaxDrift::from_millis(drift).map_err(|_| ConfigError::Drift)?;
         let batch = self.limits.batch_payments;
-        let zero = self.terms.largest_k == 0 || self.limits.streams == 0 || batch == 0;
-        if zero || batch > BatchBounds::DEFAULT.payments {
+        let LimitsConfig { streams, closes_per_second, .. } = self.limits;
+        if self.terms.largest_k == 0 || streams == 0 || closes_per_second == 0 || batch == 0 {
+            return Err(ConfigError::Limits);
+        }
+        if batch > BatchBounds::DEFAULT.payments {
             return Err(ConfigError::Limits);
         }
         let mut pinned_banks = vec![self.bank.key];
@@ -254,6 +268,9 @@ release_wait = "{release_wait}"
 streams = 256
 # Payments in one batch, 512 at most.
 batch_payments = {batch}
+# Closes that the ledger is trusted to commit in a second, whoever else uses it. No more than the ledger commits within L are
+# under way at a time, and where more channels expire around one time than can be closed so, some of them are closed earlier.
+closes_per_second = {CLOSES_PER_SECOND}
 "#,
             commit_bound = self.commit_bound,
             release_wait = self.release_wait,
@@ -311,5 +328,17 @@ mod tests {
         assert_eq!(terms(&drift), Err(ConfigError::Drift));
         assert_eq!(terms(&nothing), Err(ConfigError::Limits));
         assert_eq!(terms(&never), Err(ConfigError::Life { least: Duration::from_millis(410_001) }));
+    }
+
+    #[test]
+    fn a_file_of_before_has_the_close_rate_that_init_writes_and_none_is_refused() {
+        let new = new_vendor();
+        let (line, none) = (format!("closes_per_second = {CLOSES_PER_SECOND}\n"), "closes_per_second = 0\n");
+        let read = |text: &str| toml::from_str::<VendorConfig>(text).unwrap();
+        let before = new.to_toml().replace(&line, "");
+        assert_ne!(before, new.to_toml());
+        assert_eq!(read(&before).limits.closes_per_second, CLOSES_PER_SECOND);
+        let refused = read(&new.to_toml().replace(&line, none)).terms(new.bank.key);
+        assert_eq!(refused, Err(ConfigError::Limits));
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! A channel that is released is settled by a task that follows the journal alone: receipts, then the close; at a restart it goes
 //! on where it was. A channel that is not released in time is closed by token. Whatever fails is tried again until the ledger
-//! has an ending: the vendor is paid what it accepted.
+//! has an ending: the vendor is paid what it accepted. That many channels expire around one time is no exception: no more closes
+//! are under way than the ledger is trusted with, and some channels are closed earlier.
 
 mod accuse;
 mod close;
@@ -16,6 +17,8 @@ mod machine;
 mod receipts;
 mod repeats;
 mod rounds;
+mod rows;
+mod schedule;
 mod seats;
 mod service;
 mod session;
@@ -24,9 +27,12 @@ mod settlements;
 mod shared;
 mod take;
 mod times;
+mod turns;
 mod unlock;
+mod unreadable;
 mod view;
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +40,7 @@ use lockstep_protocol::key::SecretKey;
 use lockstep_protocol::payee::VendorTerms;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::accuse::FraudDesk;
@@ -126,6 +133,13 @@ impl Vendor {
         Self { shared }
     }
 
+    /// The same vendor, which trusts its ledger path to commit so many closes a second.
+    #[must_use]
+    pub fn with_closes_per_second(mut self, closes: u32) -> Self {
+        self.shared.trust_ledger_with(closes);
+        self
+    }
+
     /// The same vendor, which brings fraud proofs to its bank.
     #[must_use]
     pub fn with_bank(mut self, desk: Arc<dyn FraudDesk>) -> Self {
@@ -137,6 +151,9 @@ impl Vendor {
     ///
     /// # Errors
     /// [`ServeError`].
+    ///
+    /// # Panics
+    /// If the task that watches the channels or the one that watches the clock panicked: without them channels would expire.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -147,7 +164,9 @@ impl Vendor {
         let mut rounds = Rounds::new(Arc::clone(&shared));
         // The first round goes on with what was under way when the vendor stopped.
         rounds.make().await?;
-        let watching = [tokio::spawn(rounds.run()), tokio::spawn(watch_clock(Arc::clone(&shared)))];
+        let mut watching = JoinSet::new();
+        watching.spawn(rounds.run());
+        watching.spawn(watch_clock(Arc::clone(&shared)));
         let service = PaymentStreamServer::new(Service(Arc::clone(&shared)))
             .max_decoding_message_size(MESSAGE_BYTES)
             .max_encoding_message_size(MESSAGE_BYTES);
@@ -170,19 +189,36 @@ impl Vendor {
             tokio::time::sleep(GOODBYE).await;
         };
         tokio::pin!(served);
-        let result = tokio::select! {
-            result = &mut served => result,
-            () = ended => Ok(()),
-        };
+        let (mut result, mut dead) = (Ok(()), None);
+        tokio::select! {
+            served = &mut served => result = served,
+            () = ended => {}
+            panic = panicked(&mut watching) => dead = Some(panic),
+        }
         shared.stop.cancel();
         shared.tasks.close();
         if tokio::time::timeout(GOODBYE, shared.tasks.wait()).await.is_err() {
             tracing::warn!("some streams did not end in time");
         }
-        watching.iter().for_each(tokio::task::JoinHandle::abort);
+        watching.abort_all();
+        if let Some(panic) = dead {
+            tracing::error!("a task of the vendor panicked: the vendor stops");
+            std::panic::resume_unwind(panic);
+        }
         if let Some(failure) = shared.failure() {
             return Err(failure.into());
         }
         Ok(result?)
+    }
+}
+
+/// Resolves when one of these tasks has panicked, with what it said.
+async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
+    loop {
+        match tasks.join_next().await {
+            Some(Err(error)) if error.is_panic() => return error.into_panic(),
+            Some(_) => {}
+            None => std::future::pending().await,
+        }
     }
 }

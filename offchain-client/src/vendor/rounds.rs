@@ -1,17 +1,22 @@
-//! The vendor's rounds: what is to be done with its channels without anybody asking. Channels that run out or that another process
+//! The vendor's rounds: what is to be done with its channels without anybody asking. Channels whose time has come or that another process
 //! marked are closed, releases are waited for, and settlements go on, after a restart from the journal alone.
+//!
+//! What a round saves it hands in together, so that it shares the journal's flushes: thousands of channels may be marked in one round.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::PaymentNumber;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::rows::{Reader, in_phase};
+use super::schedule::Place;
 use super::shared::Shared;
-use super::times::Times;
 use super::{Ending, Facts};
 use crate::party::replay;
 use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
@@ -20,24 +25,21 @@ use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
 const ROUND: Duration = Duration::from_millis(500);
 /// How often the ledger is asked what it thinks of this vendor's clock, at most.
 const CLOCK_LOOK: Duration = Duration::from_secs(5);
-/// Channels in one page of the journal.
-const PAGE: u32 = 100;
+/// Changes handed in at a time: the journal takes as many into one flush.
+const AT_ONCE: usize = 128;
 
 /// What the rounds remember; all of it comes from the journal.
 #[derive(Debug)]
 pub(super) struct Rounds {
     shared: Arc<Shared>,
-    /// Channels that were taken, by the Unix millisecond at which they must be closed.
-    open: BTreeSet<(u64, ChannelId)>,
-    /// Place of the last channel in `open` in the journal.
-    place: i64,
+    reader: Reader,
     /// Since when releases are waited for.
     waiting: HashMap<ChannelId, Instant>,
 }
 
 impl Rounds {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, open: BTreeSet::new(), place: 0, waiting: HashMap::new() }
+        Self { shared, reader: Reader::default(), waiting: HashMap::new() }
     }
 
     /// Makes the rounds until the vendor stops.
@@ -62,7 +64,7 @@ impl Rounds {
     /// Makes one round.
     pub(super) async fn make(&mut self) -> Result<(), JournalError> {
         self.see_new_channels().await?;
-        self.close_what_runs_out().await?;
+        self.close_what_is_due().await?;
         self.wait_for_releases().await?;
         for phase in [Phase::Released, Phase::Unlocked, Phase::Disputed, Phase::Claiming] {
             for stored in in_phase(&self.shared, phase).await? {
@@ -76,61 +78,66 @@ impl Rounds {
 
     async fn see_new_channels(&mut self) -> Result<(), JournalError> {
         loop {
-            let page = self.shared.journal.channels(self.place, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            self.place = last.place;
-            let now = self.shared.clock.now();
-            for stored in page.iter().filter(|stored| stored.phase == Phase::Closed) {
+            let page = self.reader.next(&self.shared).await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            let (closed, live): (Vec<_>, Vec<_>) =
+                page.into_iter().partition(|stored| stored.phase == Phase::Closed);
+            for stored in closed {
                 let ending = replay::decode_note::<Ending>(&stored.ending);
                 if ending.is_ok_and(|ending| ending.walk_due || ending.proof_due) {
                     drop(self.shared.settlements.follow(&self.shared, stored.channel));
                 }
             }
-            for stored in page.iter().filter(|stored| stored.phase == Phase::Open) {
-                let Ok(Facts { record }) = replay::decode_note(&stored.facts) else {
-                    tracing::error!(channel = %stored.channel, "a channel's note cannot be read");
-                    continue;
-                };
-                let left = Times::new(&self.shared.rules, &record, now).until_closing();
-                let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-                self.open.insert((now.as_unix_millis().saturating_add(left), stored.channel));
-            }
+            let places = live.iter().map(|stored| Place::of_stored(&self.shared.rules, stored));
+            self.shared.schedule.extend(places);
         }
     }
 
-    async fn close_what_runs_out(&mut self) -> Result<(), JournalError> {
-        while let Some(due @ (at, channel)) = self.open.first().copied() {
-            if at > self.shared.clock.now().as_unix_millis() {
-                break;
-            }
-            if self.shared.mark_closing(channel).await? {
-                tracing::info!(%channel, "the channel expires soon and is closed");
-            }
-            self.open.remove(&due);
+    async fn close_what_is_due(&self) -> Result<(), JournalError> {
+        let due = self.shared.schedule.due(self.shared.clock.now().as_unix_millis());
+        stream::iter(due).map(|place| self.close(place)).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn close(&self, place: Place) -> Result<(), JournalError> {
+        let channel = place.channel;
+        if self.shared.mark_closing(channel).await? {
+            tracing::info!(%channel, "the channel's time has come and it is closed");
+        } else if let Ok(Some(stored)) = self.shared.journal.channel(channel).await
+            && stored.phase == Phase::Closed
+        {
+            // It was closed between its row's being read and its being taken into the schedule.
+            self.shared.schedule.remove(&place);
         }
+        self.shared.schedule.mark(&place);
         Ok(())
     }
 
     /// Tells streams that their channel is to be closed, and gives releases up that do not come within R, or in time.
     async fn wait_for_releases(&mut self) -> Result<(), JournalError> {
-        let mut waiting = HashMap::new();
+        let (mut waiting, mut given_up) = (HashMap::new(), Vec::new());
         for stored in in_phase(&self.shared, Phase::Closing).await? {
             let since = self.waiting.get(&stored.channel).copied().unwrap_or_else(Instant::now);
             if since.elapsed() < self.shared.rules.release_wait && self.can_be_released(&stored) {
                 self.shared.seats.ask_to_close(stored.channel);
                 waiting.insert(stored.channel, since);
-                continue;
-            }
-            let claim = Advance::new(stored.channel, Phase::Closing, Phase::Claiming);
-            match self.shared.journal.save(Change::Advance(claim)).await {
-                Ok(()) => {
-                    tracing::info!(channel = %stored.channel, "no release: the channel is closed by token")
-                }
-                Err(JournalError::Conflict) => {}
-                Err(error) => return Err(error),
+            } else {
+                given_up.push(stored.channel);
             }
         }
         self.waiting = waiting;
+        let claims = stream::iter(given_up).map(|channel| self.claim(channel));
+        claims.buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    async fn claim(&self, channel: ChannelId) -> Result<(), JournalError> {
+        let claim = Advance::new(channel, Phase::Closing, Phase::Claiming);
+        match self.shared.journal.save(Change::Advance(claim)).await {
+            Ok(()) => tracing::info!(%channel, "no release: the channel is closed by token"),
+            Err(JournalError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
@@ -157,16 +164,7 @@ pub(super) async fn watch_clock(shared: Arc<Shared>) {
                 continue;
             }
             tracing::error!(%bank, "the ledger refuses this vendor's clock: its channels are closed");
-            let closed = async {
-                for stored in in_phase(&shared, Phase::Open).await? {
-                    let facts = replay::decode_note::<Facts>(&stored.facts);
-                    if facts.is_ok_and(|facts| facts.record.opening().terms().bank_key == *bank) {
-                        shared.mark_closing(stored.channel).await?;
-                    }
-                }
-                Ok::<_, JournalError>(())
-            };
-            match closed.await {
+            match close_all_of(&shared, bank).await {
                 Err(error) if error.is_fatal() => return shared.fail(error),
                 Err(error) => tracing::warn!(%error, "channels are not closed yet"),
                 Ok(()) => {}
@@ -175,13 +173,13 @@ pub(super) async fn watch_clock(shared: Arc<Shared>) {
     }
 }
 
-/// Every channel in one phase.
-async fn in_phase(shared: &Shared, phase: Phase) -> Result<Vec<StoredChannel>, JournalError> {
-    let (mut found, mut after) = (Vec::new(), 0);
-    loop {
-        let page = shared.journal.channels_in(phase, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(found) };
-        after = last.place;
-        found.extend(page);
-    }
+/// Marks all open channels of one bank.
+async fn close_all_of(shared: &Shared, bank: &PublicKey) -> Result<(), JournalError> {
+    let is_its = |stored: &StoredChannel| {
+        let facts = replay::decode_note::<Facts>(&stored.facts);
+        facts.is_ok_and(|facts| facts.record.opening().terms().bank_key == *bank)
+    };
+    let open = in_phase(shared, Phase::Open).await?.into_iter().filter(is_its);
+    let marks = stream::iter(open).map(|stored| async move { shared.mark_closing(stored.channel).await });
+    marks.buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockstep_protocol::hash::ChannelId;
+use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::payee::{Closing, NotReleased, Receiving};
 use lockstep_protocol::payment::{Ack, Batch, Head};
 use lockstep_protocol::refusal::Refusal;
@@ -221,7 +222,7 @@ impl Session {
                 }
                 Ok(ToVendor::Batch(bytes)) => {
                     self.trust().await?;
-                    let judged = self.judge(&mut machine, &mut view, &mut driver, &bytes).await;
+                    let judged = self.judge((&mut machine, &record), &mut view, &mut driver, &bytes).await;
                     if let Err(end) = judged {
                         // What was accepted before is saved and acknowledged all the same.
                         driver.finish().await?;
@@ -285,7 +286,7 @@ impl Session {
 
     async fn judge(
         &self,
-        machine: &mut Machine,
+        (machine, record): (&mut Machine, &ChannelRecord),
         view: &mut View,
         driver: &mut Driver<ToClient>,
         bytes: &[u8],
@@ -305,6 +306,10 @@ impl Session {
             // A look at the ledger may take long; the client need not wait for it on a stream that it has left.
             () = self.visit.wanted() => return Err(End::Quiet),
         };
+        // One of many that expire around one time ends earlier than its own expiry says.
+        if self.shared.times(record).has_run_out() {
+            return Err(Refusal::ExpiryNear.into());
+        }
         let (first, records) = repeats::fresh(&batch, repeated).ok_or(Refusal::MalformedMessage)?;
         let judged = machine.accept(first, records, self.shared.clock.now(), view);
         if let Some(effects) = judged.effects {

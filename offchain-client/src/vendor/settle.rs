@@ -41,7 +41,12 @@ impl Pauses {
 
     /// Waits.
     pub(super) async fn pause(&mut self) {
-        tokio::time::sleep(self.next).await;
+        self.pause_at_most(Duration::MAX).await;
+    }
+
+    /// Waits, but not longer than that.
+    pub(super) async fn pause_at_most(&mut self, longest: Duration) {
+        tokio::time::sleep(self.next.min(longest)).await;
         self.next = (self.next * 2).min(self.longest);
     }
 }

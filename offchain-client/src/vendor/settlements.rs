@@ -41,12 +41,25 @@ impl Settlements {
         let (shared, stop) = (Arc::clone(shared), shared.stop.clone());
         let tasks = shared.tasks.clone();
         tasks.spawn(async move {
+            let running = Running { shared, channel };
             tokio::select! {
-                () = settle::run(&shared, channel, &publish) => {}
+                () = settle::run(&running.shared, channel, &publish) => {}
                 () = stop.cancelled() => {}
             }
-            shared.settlements.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&channel);
         });
         steps
+    }
+}
+
+/// A settlement that runs. However it ends, a panic included, the next round may start it again.
+struct Running {
+    shared: Arc<Shared>,
+    channel: ChannelId,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let running = &self.shared.settlements.0;
+        running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.channel);
     }
 }

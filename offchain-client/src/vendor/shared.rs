@@ -11,13 +11,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Facts;
 use super::accuse::FraudDesk;
+use super::config::CLOSES_PER_SECOND;
+use super::schedule::{Place, Schedule};
 use super::seats::Seats;
 use super::settlements::Settlements;
 use super::times::Times;
+use super::turns::{Turn, Turns};
+use super::unreadable::Unreadable;
 use crate::ledger::Ledger;
-use crate::party::Clock;
-use crate::store::{Advance, Change, Journal, JournalError, Phase};
+use crate::party::{Clock, replay};
+use crate::store::{Advance, Change, Journal, JournalError, Phase, StoredChannel};
 use crate::stream::Terms;
 
 /// Streams at once that have not shown whose they are.
@@ -35,6 +40,12 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) seats: Seats,
     pub(super) settlements: Settlements,
+    /// When its channels are to be closed.
+    pub(super) schedule: Schedule,
+    /// Channels whose rows cannot be read.
+    pub(super) unreadable: Unreadable,
+    /// Closes that may be under way.
+    turns: Turns,
     /// Clients that may still begin to pay.
     pub(super) streams: Arc<Semaphore>,
     /// Streams that may still begin without having shown whose they are.
@@ -59,7 +70,10 @@ impl Shared {
         clock: Clock,
         (streams, proof_wait): (usize, Duration),
     ) -> Self {
+        let turns = Turns::new(CLOSES_PER_SECOND, rules.commit_bound);
         Self {
+            schedule: Schedule::new(turns.for_due, &rules),
+            turns,
             journal,
             ledger,
             key,
@@ -68,6 +82,7 @@ impl Shared {
             clock,
             seats: Seats::default(),
             settlements: Settlements::default(),
+            unreadable: Unreadable::default(),
             streams: Arc::new(Semaphore::new(streams)),
             strangers: Arc::new(Semaphore::new(STRANGERS)),
             proof_wait,
@@ -78,9 +93,23 @@ impl Shared {
         }
     }
 
+    /// Trusts the ledger path with so many closes a second.
+    pub(super) fn trust_ledger_with(&mut self, closes_per_second: u32) {
+        self.turns = Turns::new(closes_per_second, self.rules.commit_bound);
+        self.schedule = Schedule::new(self.turns.for_due, &self.rules);
+    }
+
     /// Where a channel stands in its safety margin.
     pub(super) fn times(&self, record: &ChannelRecord) -> Times {
-        Times::new(&self.rules, record, self.clock.now())
+        let earlier = self.schedule.earlier(&Place::of(&self.rules, record));
+        Times::new(&self.rules, record, earlier, self.clock.now())
+    }
+
+    /// Waits until a close of this channel may be under way. One whose record cannot be read back has its turn among the rest.
+    pub(super) async fn turn(&self, stored: &StoredChannel) -> Turn {
+        let facts = replay::decode_note::<Facts>(&stored.facts);
+        let is_due = || facts.as_ref().is_ok_and(|Facts { record }| self.times(record).is_due());
+        self.turns.take(Place::of_stored(&self.rules, stored), is_due).await
     }
 
     /// Marks an open channel closing; tells whether it was open.

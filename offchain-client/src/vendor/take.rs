@@ -5,6 +5,7 @@ use lockstep_protocol::payee::Receiving;
 use lockstep_protocol::refusal::Refusal;
 
 use super::Facts;
+use super::schedule::{Place, millis};
 use super::shared::Shared;
 use crate::party::replay::{self, DamagedRow};
 use crate::store::{Change, JournalError, NewChannel, Phase, StoredChannel};
@@ -33,7 +34,14 @@ pub(super) async fn take(shared: &Shared, channel: ChannelId) -> Result<StoredCh
             return Err(Refusal::VendorUnavailable.into());
         }
     };
-    let receiving = Receiving::take(&record, shared.rules.clone(), shared.clock.now())?;
+    let now = shared.clock.now();
+    let receiving = Receiving::take(&record, shared.rules.clone(), now)?;
+    // Each channel that is taken has its least life, however many are to be closed around one time. That may change: others go.
+    let floor = now.as_unix_millis().saturating_add(millis(shared.rules.least_life));
+    if !shared.schedule.admit(Place::of(&shared.rules, &record), floor) {
+        tracing::warn!(%channel, "too many channels expire around one time for another one");
+        return Err(Refusal::VendorUnavailable.into());
+    }
     let new = NewChannel {
         channel,
         phase: Phase::Open,

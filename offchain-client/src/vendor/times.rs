@@ -7,35 +7,50 @@ use lockstep_protocol::payee::VendorTerms;
 use lockstep_protocol::time::Timestamp;
 
 /// Where a channel stands in its safety margin D + 3L + R, which is used up from its end: R for the release, L for its close, L
-/// for a token close, L for another one, D for the clocks.
+/// for a token close, L for another one, D for the clocks. A channel that is to be closed earlier, since it is one of many, stands
+/// where it would if it expired by so much earlier.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     left: Duration,
+    /// Until the ledger takes no claim any more.
+    until_refused: Duration,
     margin: Duration,
     drift: Duration,
     commit: Duration,
 }
 
 impl Times {
-    pub(super) fn new(rules: &VendorTerms, record: &ChannelRecord, now: Timestamp) -> Self {
+    pub(super) fn new(
+        rules: &VendorTerms,
+        record: &ChannelRecord,
+        earlier: Duration,
+        now: Timestamp,
+    ) -> Self {
         let expiry = record.opening().terms().expiry;
-        let left = expiry.as_unix_millis().saturating_sub(now.as_unix_millis());
+        let left = Duration::from_millis(expiry.as_unix_millis().saturating_sub(now.as_unix_millis()));
+        let drift = record.max_drift().as_duration();
         Self {
-            left: Duration::from_millis(left),
+            left: left.saturating_sub(earlier),
+            until_refused: left.saturating_sub(drift),
             margin: rules.safety_margin(record.max_drift()),
-            drift: record.max_drift().as_duration(),
+            drift,
             commit: rules.commit_bound,
         }
     }
 
-    /// How long the channel may stay open.
-    pub(super) fn until_closing(self) -> Duration {
-        self.left.saturating_sub(self.margin)
+    /// Whether nothing is accepted any more and the channel is to be closed.
+    pub(super) fn has_run_out(self) -> bool {
+        self.left <= self.margin
+    }
+
+    /// Whether the close has a turn among those whose time has come: one that can only be refused has not.
+    pub(super) fn is_due(self) -> bool {
+        self.has_run_out() && !self.until_refused.is_zero()
     }
 
     /// How long the close may still wait, for a release or for what the release unlocks: then its time begins.
     pub(super) fn until_the_close(self) -> Duration {
-        self.left.saturating_sub(self.drift.saturating_add(self.commit.saturating_mul(3)))
+        self.left.saturating_sub(self.reserve(3))
     }
 
     /// Whether it may still wait.
@@ -43,8 +58,14 @@ impl Times {
         !self.until_the_close().is_zero()
     }
 
-    /// Whether a close by release may still be tried: two token closes fit in behind it.
-    pub(super) fn release_can_be_tried(self) -> bool {
-        self.left > self.drift.saturating_add(self.commit.saturating_mul(2))
+    /// How long a close by release may still be tried or waited with: what is behind it is for two token closes, and must be left of
+    /// it when this is over.
+    pub(super) fn for_a_release(self) -> Duration {
+        self.left.saturating_sub(self.reserve(2))
+    }
+
+    /// D and so many closes.
+    fn reserve(self, closes: u32) -> Duration {
+        self.drift.saturating_add(self.commit.saturating_mul(closes))
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     /// How long the vendor bears with streams that prove nothing.
     pub(crate) proof_wait: Duration,
+    /// Closes a second that the vendor trusts its ledger with; its default if there is none.
+    pub(crate) closes_per_second: Option<u32>,
     /// Where the vendor brings fraud proofs.
     pub(crate) desk: Option<Arc<dyn FraudDesk>>,
 }
@@ -109,6 +111,7 @@ impl World {
             vendor: None,
             address: "127.0.0.1:0".parse().unwrap(),
             proof_wait: Duration::from_secs(60),
+            closes_per_second: None,
             desk: None,
         };
         let home = Home::create(&world.vendor_folder()).unwrap();
@@ -152,6 +155,10 @@ impl World {
         let ledger: Arc<dyn Ledger> = Arc::<MemLedger>::clone(&self.ledger);
         let vendor =
             Vendor::new(journal, ledger, key, self.rules.clone(), presence, self.vendor_hands.clock());
+        let vendor = match self.closes_per_second {
+            Some(closes) => vendor.with_closes_per_second(closes),
+            None => vendor,
+        };
         let vendor = match &self.desk {
             Some(desk) => vendor.with_bank(Arc::clone(desk)),
             None => vendor,
@@ -172,6 +179,13 @@ impl World {
     /// Waits until the vendor has stopped by itself.
     pub(crate) async fn vendor_stopped(&mut self) -> Result<(), ServeError> {
         self.vendor.take().unwrap().task.await.unwrap()
+    }
+
+    /// Waits until the vendor has died of a panic.
+    pub(crate) async fn vendor_panicked(&mut self) {
+        let task = self.vendor.take().unwrap().task;
+        let died = tokio::time::timeout(Duration::from_secs(20), task).await.expect("the vendor goes on");
+        assert!(died.unwrap_err().is_panic());
     }
 
     pub(crate) fn wallet_folder(&self) -> PathBuf {

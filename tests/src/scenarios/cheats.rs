@@ -59,11 +59,20 @@ fn bad_lock(context: &Context) -> Result<(), Failure> {
     let (channel, mut payer) = cheat(&world, "1h")?;
     let row = payer.row(5, &[2])?;
     block_on(async {
-        expect_eq("units", payer.send_row(&row).await?.acknowledged()?.released.as_count(), 5)?;
-        payer.release().await?.expect_refused("the release", Refusal::BadRelease, true)
+        expect_eq("units", payer.send_row(&row).await?.acknowledged()?.released.as_count(), 5)
     })?;
+    let certificate = world.certificate(Party::Bank);
+    let proof = ["proof", &channel, "--bank", world.bank_url(), "--bank-ca", &certificate];
+    refused("a proof before there is one", world.json(Party::Vendor, &proof))?;
+    block_on(async { payer.release().await?.expect_refused("the release", Refusal::BadRelease, true) })?;
     let record = world.until_state(&channel, ChannelState::Resolved)?;
     expect_eq("claimed", record.claim().map(|claim| claim.units), Some(Units::from_count(5)))?;
+    // What the vendor has brought there already is taken again, and convicts once.
+    for _ in 0..2 {
+        let brought = world.json(Party::Vendor, &proof)?;
+        expect_eq("the proof is about", text(&brought, "channel_id")?, channel.as_str())?;
+        text(&brought, "evidence")?;
+    }
     world.until_balances(99_950_000, 50_000)?;
     let (movements, changes) = world.causes(world.client_key())?;
     expect_eq(

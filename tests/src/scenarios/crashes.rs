@@ -1,6 +1,7 @@
 //! Parties that are killed at random moments of a channel's life and started again from their own stores: the channel ends as it
 //! would have ended, on the ledger, in the books and in the journals.
 
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
-use crate::process::Running;
+use crate::process::{self, Ended};
 use crate::scenario::{Context, Failure, Scenario, expect_eq};
 use crate::witness::number;
 use crate::world::{Party, World, micros, text};
@@ -24,6 +25,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 /// Channels that each scenario takes through their lives.
 const ROUNDS: u64 = 3;
+
+/// What the first channel holds; each later one a cent more, so that they are told apart.
+const FIRST_CENTS: u64 = 1_001;
 
 /// In each round these are paid at this rate while somebody is killed.
 const PAYMENTS: (&str, &str) = ("400", "300");
@@ -59,11 +63,14 @@ fn killed(context: &Context, victims: &[Party]) -> Result<(), Failure> {
 
 fn rounds(context: &Context, victims: &[Party], seed: u64) -> Result<(), Failure> {
     let world = World::found(context, "1000")?;
-    let mut strikes = Strikes { world, victims, chance: StdRng::seed_from_u64(seed) };
+    let mut strikes = Strikes { world, victims, chance: StdRng::seed_from_u64(seed), inside: 0 };
     let mut paid = 0;
-    for round in 1..=ROUNDS {
-        paid += strikes.life_of_a_channel(1_000 + round)? * 10_000;
+    for round in 0..ROUNDS {
+        paid += strikes.life_of_a_channel(FIRST_CENTS + round)? * 10_000;
         strikes.world.until_balances(1_000_000_000 - paid, paid)?;
+    }
+    if strikes.inside == 0 {
+        return Err(Failure::new("every kill came when what it was to interrupt was over"));
     }
     strikes.world.stop()
 }
@@ -73,6 +80,8 @@ struct Strikes<'a> {
     world: World,
     victims: &'a [Party],
     chance: StdRng,
+    /// Kills while the verb that they were to interrupt ran.
+    inside: u32,
 }
 
 impl Strikes<'_> {
@@ -93,12 +102,25 @@ impl Strikes<'_> {
         let paid = self.world.payments(Party::Client, &channel)?;
         expect_eq("payments of the vendor", self.world.payments(Party::Vendor, &channel)?, paid)?;
 
-        self.strike(&["release", &channel])?;
-        let released = self.repeat(&["release", &channel])?;
+        let release = ["release", &channel];
+        let bank_dies = self.victims.contains(&Party::Bank);
+        // In one round the bank is dead while the channel closes, for certain, and posts what it has missed.
+        let misses_the_close = bank_dies && cents == FIRST_CENTS;
+        let before = self.world.balance(self.world.vendor_key())?;
+        if misses_the_close {
+            self.world.kill(Party::Bank);
+        } else {
+            self.strike(&release)?;
+        }
+        let released = self.repeat(&release)?;
         expect_eq("receipts", number(&released, "receipts_verified")?, paid)?;
-        if self.victims.contains(&Party::Bank) {
-            // While it posts.
-            self.pause(Duration::from_millis(300));
+        if misses_the_close {
+            let missed = self.world.balance(self.world.vendor_key())?;
+            expect_eq("the vendor's account while the bank is dead", missed, before)?;
+            self.world.restart(Party::Bank)?;
+        } else if bank_dies {
+            // While it posts, or about then.
+            thread::sleep(self.moment(Duration::from_millis(300)));
             self.world.kill(Party::Bank);
             self.world.restart(Party::Bank)?;
         }
@@ -117,34 +139,42 @@ impl Strikes<'_> {
         Ok(())
     }
 
-    /// Runs a verb of the client, kills at a moment that chance decides, and starts again what was killed.
+    /// Runs a verb of the client, kills at a moment that chance decides, and starts again what was killed. Counts the kills while the
+    /// verb ran.
     fn strike(&mut self, verb: &[&str]) -> Result<(), Failure> {
-        let running = Running::start(self.world.command(Party::Client, verb))?;
-        self.pause(LATEST_KILL);
-        let mut running = Some(running);
+        let moment = self.moment(LATEST_KILL);
+        let limit = if self.victims.contains(&Party::Client) { moment } else { COMMAND };
+        let (command, (sender, ended)) = (self.world.command(Party::Client, verb), mpsc::channel());
+        // Nobody listens if this scenario has failed meanwhile.
+        thread::spawn(move || drop(sender.send(process::run_for(command, limit))));
+        thread::sleep(moment);
         for victim in self.victims {
-            match victim {
-                Party::Client => running = None,
-                daemon => self.world.kill(*daemon),
-            }
+            self.world.kill(*victim);
         }
+        let early = ended.try_recv().ok();
+        self.inside += u32::from(early.is_none());
         for daemon in [Party::Bank, Party::Vendor] {
             if self.victims.contains(&daemon) {
                 self.world.restart(daemon)?;
             }
         }
-        if let Some(running) = running {
-            // It may have failed, or be through already; but it must end.
-            let ended = running.end_within(COMMAND);
-            ended.ok_or_else(|| Failure::new(format!("{verb:?} did not end")))?;
+        // It may have failed, or be through already; but it must end.
+        let ended = match early {
+            Some(ended) => ended,
+            None => ended.recv_timeout(COMMAND).map_err(|_| Failure::new(format!("{verb:?} did not end")))?,
+        };
+        match ended? {
+            Ended::Killed if !self.victims.contains(&Party::Client) => {
+                Err(Failure::new(format!("{verb:?} did not end")))
+            }
+            Ended::Killed | Ended::Itself { .. } => Ok(()),
         }
-        Ok(())
     }
 
-    /// Waits for as long as chance decides.
-    fn pause(&mut self, longest: Duration) {
+    /// A span that chance decides.
+    fn moment(&mut self, longest: Duration) -> Duration {
         let longest = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
-        thread::sleep(Duration::from_millis(self.chance.random_range(0..longest)));
+        Duration::from_millis(self.chance.random_range(0..longest))
     }
 
     /// Repeats a verb of the client until it is through.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use hlf_gateway::Transaction;
 use lockstep::bank::client::BankClient;
 use lockstep::ledger::Ledger as _;
 use lockstep_protocol::ledger::{ChannelState, CloseByToken, Command as _, Open, Refund};
@@ -80,6 +81,7 @@ fn race(context: &Context) -> Result<(), Failure> {
         let ends = raced(&contract, &racers, after(start, TO_EXPIRE), drift).await?;
         Ok::<_, Failure>((racers, ends))
     })?;
+    decided(&ends)?;
     posted(&world, &racers, &ends)?;
     world.stop()
 }
@@ -136,13 +138,9 @@ async fn raced(
     let late = after(expiry, drift);
     let refunds: Vec<_> = racers.iter().map(|racer| Refund::new(racer.id())).collect();
     let refunds = try_join_all(refunds.iter().map(|refund| contract.endorsed_at(late, refund))).await?;
-    try_join_all(racers.iter().zip(claims.iter().zip(&refunds)).map(async |(racer, (claim, refund))| {
-        let (claimed, refunded) = futures::join!(claim.submit(), refund.submit());
-        let (claimed, refunded) =
-            futures::try_join!(async { Ok::<_, Failure>(claimed?.status().await?) }, async {
-                Ok(refunded?.status().await?)
-            })?;
-        match (claimed.code().is_valid(), refunded.code().is_valid()) {
+    let races = racers.iter().zip(claims.iter().zip(&refunds)).enumerate();
+    try_join_all(races.map(async |(index, (racer, (claim, refund)))| {
+        match Start::of(index).run(claim, refund).await? {
             (true, false) => Ok(ChannelState::Closed),
             (false, true) => Ok(ChannelState::Refunded),
             (claim, refund) => {
@@ -151,6 +149,67 @@ async fn raced(
         }
     }))
     .await
+}
+
+/// Who starts first. A quarter of the races each is decided by a start that the other side waits for; the rest is the orderer's to decide,
+/// handed in at once in both orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    ClaimCommitted,
+    RefundCommitted,
+    ClaimThenRefund,
+    RefundThenClaim,
+}
+
+impl Start {
+    fn of(race: usize) -> Self {
+        match race % 4 {
+            0 => Self::ClaimCommitted,
+            1 => Self::RefundCommitted,
+            2 => Self::ClaimThenRefund,
+            _ => Self::RefundThenClaim,
+        }
+    }
+
+    /// Hands both in, and tells of each whether it is valid.
+    async fn run(self, claim: &Transaction, refund: &Transaction) -> Result<(bool, bool), Failure> {
+        match self {
+            Self::ClaimCommitted => Ok((is_valid(claim).await?, is_valid(refund).await?)),
+            Self::RefundCommitted => {
+                let refunded = is_valid(refund).await?;
+                Ok((is_valid(claim).await?, refunded))
+            }
+            Self::ClaimThenRefund => futures::try_join!(is_valid(claim), is_valid(refund)),
+            Self::RefundThenClaim => {
+                let (refunded, claimed) = futures::try_join!(is_valid(refund), is_valid(claim))?;
+                Ok((claimed, refunded))
+            }
+        }
+    }
+
+    /// The end, where the start decides it.
+    fn decides(self) -> Option<ChannelState> {
+        match self {
+            Self::ClaimCommitted => Some(ChannelState::Closed),
+            Self::RefundCommitted => Some(ChannelState::Refunded),
+            Self::ClaimThenRefund | Self::RefundThenClaim => None,
+        }
+    }
+}
+
+/// Submits, and tells whether what was committed is valid.
+async fn is_valid(transaction: &Transaction) -> Result<bool, Failure> {
+    Ok(transaction.submit().await?.status().await?.code().is_valid())
+}
+
+/// Whoever was committed before the other was handed in has won, so both sides win in every run.
+fn decided(ends: &[ChannelState]) -> Result<(), Failure> {
+    for (race, end) in ends.iter().enumerate() {
+        if let Some(winner) = Start::of(race).decides() {
+            expect_eq(&format!("race {race}"), *end, winner)?;
+        }
+    }
+    Ok(())
 }
 
 /// Who won stands so in the record and in the books, each once, and the books add up.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::{Refusal, Units};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::endings::reach;
 use crate::folder;
@@ -99,9 +99,15 @@ fn old_copy(context: &Context) -> Result<(), Failure> {
     world.json(Party::Vendor, &["close", closed, "--by-token", "--wait", "60s"])?;
     let record = world.until_state(closed, ChannelState::Closed)?;
     expect_eq("claimed", record.claim().map(|claim| claim.units), Some(Units::from_count(10)))?;
-    // A vendor that has gone for good.
+    // A vendor that has gone for good, and a bank that does not refund in its client's stead.
     world.kill(Party::Vendor);
-    world.until("the channel expires", || Ok(world.json(Party::Client, &["refund", refunded]).is_ok()))?;
+    world.kill(Party::Bank);
+    let mut done = Value::Null;
+    world.until("the channel expires", || {
+        Ok(world.json(Party::Client, &["refund", refunded]).map(|answer| done = answer).is_ok())
+    })?;
+    text(&done, "tx_id")?;
+    world.restart(Party::Bank)?;
     world.until_state(refunded, ChannelState::Refunded)?;
     world.until_balances(99_900_000, 100_000)?;
     world.stop()

@@ -85,26 +85,6 @@ impl Books {
         let rows = sqlx::query(select).bind(after).bind(PAGE).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
-
-    /// Sets an account's reputation by hand; `None`: there is no such account.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn set_reputation(
-        &self,
-        key: &PublicKey,
-        points: Reputation,
-        now: Timestamp,
-    ) -> Result<Option<Account>, StoreError> {
-        let mut tx = self.write().await?;
-        if find(&mut tx, key).await?.is_none() {
-            return Ok(None);
-        }
-        change_reputation(&mut tx, key, "operator", None, now, |_| points).await?;
-        let account = find(&mut tx, key).await?;
-        tx.commit().await?;
-        Ok(account)
-    }
 }
 
 pub(super) async fn find(tx: &mut Tx, key: &PublicKey) -> Result<Option<Account>, StoreError> {

@@ -16,6 +16,9 @@ pub struct Audit {
     pub deposits: SignedMicros,
     /// Money that went out.
     pub withdrawals: SignedMicros,
+    /// The bank's own money, which covers what the suspense account has borne.
+    #[serde(default)]
+    pub own_funds: SignedMicros,
     /// What all holders' accounts hold in all their parts.
     pub holders: SignedMicros,
     /// What the suspense account holds; below zero it is the bank's loss.
@@ -37,11 +40,11 @@ impl Audit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "finding")]
 pub enum Finding {
-    /// Holders and suspense do not hold what came in less what went out.
+    /// Holders and suspense do not hold what came in, own money too, less what went out.
     Total {
         /// What they hold.
         held: SignedMicros,
-        /// What came in less what went out.
+        /// What came in, own money too, less what went out.
         expected: SignedMicros,
     },
     /// An entry has fewer than two postings, or they do not sum to zero.
@@ -72,18 +75,26 @@ impl Books {
         let mut tx = self.read().await?;
         let deposits = sum(
             &mut tx,
-            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'deposit'",
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers \
+             WHERE direction = 'deposit' AND account <> 'suspense'",
         )
         .await?;
         let withdrawals = sum(
             &mut tx,
-            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers WHERE direction = 'withdrawal'",
+            "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM transfers \
+             WHERE direction = 'withdrawal' AND account <> 'suspense'",
+        )
+        .await?;
+        let own_funds = sum(
+            &mut tx,
+            "SELECT CAST(COALESCE(SUM(CASE WHEN direction = 'deposit' THEN amount ELSE -amount END), 0) AS BIGINT) \
+             FROM transfers WHERE account = 'suspense'",
         )
         .await?;
         let holders = sum(&mut tx, "SELECT CAST(COALESCE(SUM(balance + reserved + withheld), 0) AS BIGINT) FROM accounts WHERE kind = 'holder'").await?;
         let suspense = sum(&mut tx, "SELECT CAST(COALESCE(SUM(balance + reserved + withheld), 0) AS BIGINT) FROM accounts WHERE kind = 'suspense'").await?;
         let mut findings = Vec::new();
-        let (held, expected) = (holders + suspense, deposits - withdrawals);
+        let (held, expected) = (holders + suspense, deposits - withdrawals + own_funds);
         if held != expected {
             findings.push(Finding::Total { held: micros(held), expected: micros(expected) });
         }
@@ -99,6 +110,7 @@ impl Books {
             entries: count(entries),
             deposits: micros(deposits),
             withdrawals: micros(withdrawals),
+            own_funds: micros(own_funds),
             holders: micros(holders),
             suspense: micros(suspense),
             findings,

@@ -20,6 +20,8 @@ pub struct CredentialRow {
     pub root: IdentityRoot,
     /// The account key that it is on.
     pub account: PublicKey,
+    /// Since when it is valid.
+    pub issued: Timestamp,
     /// Until when it is valid.
     pub expires: Timestamp,
 }
@@ -60,19 +62,32 @@ impl Books {
         tx.commit().await?;
         Ok(true)
     }
+
+    /// The newest credential of an account that is in date.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn newest_credential(
+        &self,
+        key: &PublicKey,
+        now: Timestamp,
+    ) -> Result<Option<CredentialRow>, StoreError> {
+        let newest = newest(&mut self.read().await?, key).await?;
+        Ok(newest.filter(|row| row.expires > now))
+    }
 }
 
 /// The credential with this root.
 pub(super) async fn find(tx: &mut Tx, root: &IdentityRoot) -> Result<Option<CredentialRow>, StoreError> {
-    let select = "SELECT root, account, expires FROM credentials WHERE root = $1";
+    let select = "SELECT root, account, issued, expires FROM credentials WHERE root = $1";
     let row = sqlx::query(select).bind(root.to_string()).fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
 }
 
 /// The newest credential of an account.
 pub(super) async fn newest(tx: &mut Tx, key: &PublicKey) -> Result<Option<CredentialRow>, StoreError> {
-    let select =
-        "SELECT root, account, expires FROM credentials WHERE account = $1 ORDER BY serial DESC LIMIT 1";
+    let select = "SELECT root, account, issued, expires FROM credentials WHERE account = $1 \
+                  ORDER BY serial DESC LIMIT 1";
     let row = sqlx::query(select).bind(key.to_string()).fetch_optional(&mut **tx).await?;
     row.as_ref().map(read).transpose()
 }
@@ -81,6 +96,7 @@ fn read(row: &AnyRow) -> Result<CredentialRow, StoreError> {
     Ok(CredentialRow {
         root: text_in(row, "root")?,
         account: text_in(row, "account")?,
+        issued: time_in(row, "issued")?,
         expires: time_in(row, "expires")?,
     })
 }

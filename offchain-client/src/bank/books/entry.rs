@@ -57,6 +57,10 @@ text_enum! {
         Deposit = "deposit",
         /// Money went out at the counter.
         Withdrawal = "withdrawal",
+        /// The bank's own money made up for what the suspense account had borne.
+        Covered = "covered",
+        /// The bank took its own money out again, after an account had made up for the same.
+        CoverTakenBack = "cover_taken_back",
         /// The total of a channel was set aside before its opening was signed.
         Reserve = "reserve",
         /// The suspense account stands in for an unknown client of a channel that the bank has signed.
@@ -148,8 +152,8 @@ pub(super) struct Reason<'a> {
 pub(super) enum PostError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A bucket would fall below zero.
-    #[error("the {bucket} of {account} would fall below zero")]
+    /// A bucket would fall below zero, or the bank would pay out more cash than it has.
+    #[error("the {bucket} of {account} does not hold so much")]
     Insufficient { account: String, bucket: Bucket, holds: i64 },
 }
 
@@ -215,8 +219,13 @@ async fn apply(tx: &mut Tx, posting: &Posting) -> Result<i64, PostError> {
     let holds: i64 = row.try_get(0)?;
     let kind: String = row.try_get(1)?;
     let standing = holds.checked_add(posting.micros).ok_or(StoreError::TooLarge)?;
-    let may_be_negative = posting.bucket == Bucket::Balance && kind != "holder";
-    if standing < 0 && !may_be_negative {
+    let lacks = match (posting.bucket, kind.as_str()) {
+        // Credit is positive, so cash that the bank has is below zero.
+        (Bucket::Balance, CASH) => standing > 0,
+        (Bucket::Balance, SUSPENSE) => false,
+        _ => standing < 0,
+    };
+    if lacks {
         return Err(PostError::Insufficient {
             account: posting.account.clone(),
             bucket: posting.bucket,

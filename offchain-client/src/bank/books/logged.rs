@@ -1,10 +1,13 @@
 //! Decisions as they stand in the log outside the backup cycle: which of them the log lacks, and how books that a
 //! restore has taken back learn them again, each once [Spec §9].
 
+use std::fmt;
+
 use lockstep_protocol::hash::{ChannelId, EvidenceHash};
+use lockstep_protocol::key::PublicKey;
 use lockstep_protocol::ledger::FreezeReason;
 use lockstep_protocol::time::Timestamp;
-use lockstep_protocol::units::Units;
+use lockstep_protocol::units::{Reputation, Units};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -13,9 +16,9 @@ use super::decision::{Resolution, accusation_in, insert_freeze, keep_resolution,
 use super::entry::next_number;
 use super::pending::{look_at, units_in};
 use super::{Accusation, Books, StoreError, Tx, Verdict};
-use super::{channel, damaged, decision, flag_in, fraud, stored_time, text_in, time_in};
+use super::{account, by_hand, channel, damaged, decision, flag_in, fraud, stored_time, text_in, time_in};
 
-/// What the bank has decided about a channel.
+/// What the bank has decided about a channel or an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Decision {
@@ -67,9 +70,46 @@ pub enum Decision {
         /// What the operator decided, and when.
         verdict: Option<(Verdict, Timestamp)>,
     },
+    /// An account's reputation was set by hand.
+    Reputation {
+        /// The holder's key.
+        account: PublicKey,
+        /// What it was set to.
+        points: Reputation,
+        /// When.
+        at: Timestamp,
+    },
 }
 
-/// The kinds of decisions; the books have one of each kind for a channel.
+/// What a decision is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A channel.
+    Channel(ChannelId),
+    /// A holder's account.
+    Account(PublicKey),
+}
+
+impl Subject {
+    /// Its key in the books.
+    fn key(&self) -> String {
+        match self {
+            Self::Channel(id) => id.to_string(),
+            Self::Account(key) => key.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel(id) => write!(f, "channel {id}"),
+            Self::Account(key) => write!(f, "account {key}"),
+        }
+    }
+}
+
+/// The kinds of decisions; the books have one of each kind for a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecisionKind {
     /// [`Decision::Conviction`].
@@ -80,6 +120,8 @@ pub enum DecisionKind {
     Units,
     /// [`Decision::Accusation`].
     Accusation,
+    /// [`Decision::Reputation`].
+    Reputation,
 }
 
 /// The statements on a kind's table.
@@ -91,18 +133,26 @@ struct Statements {
 }
 
 macro_rules! statements {
-    ($table:literal) => {
+    ($table:literal, $key:literal) => {
         Statements {
-            find: concat!("SELECT * FROM ", $table, " WHERE channel = $1"),
+            find: concat!("SELECT * FROM ", $table, " WHERE ", $key, " = $1"),
             not_logged: concat!(
                 "SELECT * FROM ",
                 $table,
-                " WHERE logged = 0 AND ($1 = '' OR channel = $1) ORDER BY channel LIMIT 500"
+                " WHERE logged = 0 AND ($1 = '' OR ",
+                $key,
+                " = $1) ORDER BY ",
+                $key,
+                " LIMIT 500"
             ),
             logged: concat!(
                 "SELECT * FROM ",
                 $table,
-                " WHERE logged = 1 AND channel > $1 ORDER BY channel LIMIT 500"
+                " WHERE logged = 1 AND ",
+                $key,
+                " > $1 ORDER BY ",
+                $key,
+                " LIMIT 500"
             ),
             forget: concat!("UPDATE ", $table, " SET logged = 0"),
         }
@@ -111,35 +161,37 @@ macro_rules! statements {
 
 impl DecisionKind {
     /// All of them, in the order in which they are logged.
-    pub const ALL: [Self; 4] = [Self::Conviction, Self::Freeze, Self::Units, Self::Accusation];
+    pub const ALL: [Self; 5] =
+        [Self::Conviction, Self::Freeze, Self::Units, Self::Accusation, Self::Reputation];
 
     fn statements(self) -> Statements {
         match self {
-            Self::Conviction => statements!("frauds"),
-            Self::Freeze => statements!("freezes"),
-            Self::Units => statements!("resolutions"),
-            Self::Accusation => statements!("accusations"),
+            Self::Conviction => statements!("frauds", "channel"),
+            Self::Freeze => statements!("freezes", "channel"),
+            Self::Units => statements!("resolutions", "channel"),
+            Self::Accusation => statements!("accusations", "channel"),
+            Self::Reputation => statements!("set_reputations", "account"),
         }
     }
 
     fn read(self, row: &AnyRow) -> Result<Decision, StoreError> {
-        let (channel, at) = (text_in(row, "channel")?, time_in(row, "at")?);
+        let (channel, at) = (|| text_in(row, "channel"), time_in(row, "at")?);
         Ok(match self {
             Self::Conviction => Decision::Conviction {
-                channel,
+                channel: channel()?,
                 evidence: text_in(row, "evidence")?,
                 proof: row.try_get("proof")?,
                 at,
             },
             Self::Freeze => Decision::Freeze {
-                channel,
+                channel: channel()?,
                 reason: reason_in(row)?,
                 evidence: text_in(row, "evidence")?,
                 words: row.try_get("words")?,
                 at,
             },
             Self::Units => Decision::Units {
-                channel,
+                channel: channel()?,
                 decided: units_in(row, "decided")?,
                 signed: units_in(row, "signed")?,
                 changes: changes_in(row)?,
@@ -150,20 +202,27 @@ impl DecisionKind {
                     Some(Accusation::Decided(verdict)) => Some((verdict, time_in(row, "decided")?)),
                     Some(Accusation::Undecided) | None => None,
                 };
-                Decision::Accusation { channel, statement: row.try_get("statement")?, at, verdict }
+                let statement = row.try_get("statement")?;
+                Decision::Accusation { channel: channel()?, statement, at, verdict }
             }
+            Self::Reputation => Decision::Reputation {
+                account: text_in(row, "account")?,
+                points: account::reputation_in(row, "points")?,
+                at,
+            },
         })
     }
 }
 
 impl Decision {
-    /// The channel that it is about.
-    pub fn channel(&self) -> &ChannelId {
+    /// What it is about.
+    pub fn subject(&self) -> Subject {
         match self {
             Self::Conviction { channel, .. }
             | Self::Freeze { channel, .. }
             | Self::Units { channel, .. }
-            | Self::Accusation { channel, .. } => channel,
+            | Self::Accusation { channel, .. } => Subject::Channel(*channel),
+            Self::Reputation { account, .. } => Subject::Account(*account),
         }
     }
 
@@ -174,6 +233,7 @@ impl Decision {
             Self::Freeze { .. } => DecisionKind::Freeze,
             Self::Units { .. } => DecisionKind::Units,
             Self::Accusation { .. } => DecisionKind::Accusation,
+            Self::Reputation { .. } => DecisionKind::Reputation,
         }
     }
 }
@@ -193,16 +253,16 @@ impl Books {
         rows.iter().map(|row| kind.read(row)).collect()
     }
 
-    /// Up to 500 decisions of a kind that are known to stand in the log, those on channels after `after`, in order.
+    /// Up to 500 decisions of a kind that are known to stand in the log, those on subjects after `after`, in order.
     ///
     /// # Errors
     /// The database fails.
     pub async fn logged_decisions(
         &self,
         kind: DecisionKind,
-        after: Option<&ChannelId>,
+        after: Option<&Subject>,
     ) -> Result<Vec<Decision>, StoreError> {
-        let after = after.map_or_else(String::new, ToString::to_string);
+        let after = after.map_or_else(String::new, Subject::key);
         let rows = sqlx::query(kind.statements().logged).bind(after).fetch_all(&self.pool).await?;
         rows.iter().map(|row| kind.read(row)).collect()
     }
@@ -213,7 +273,7 @@ impl Books {
     /// The database fails.
     pub async fn has_logged(&self, decision: &Decision) -> Result<bool, StoreError> {
         let kind = decision.kind();
-        let find = sqlx::query(kind.statements().find).bind(decision.channel().to_string());
+        let find = sqlx::query(kind.statements().find).bind(decision.subject().key());
         let Some(row) = find.fetch_optional(&self.pool).await? else { return Ok(false) };
         Ok(flag_in(&row, "logged")? && kind.read(&row)? == *decision)
     }
@@ -235,11 +295,12 @@ impl Books {
     /// The database fails.
     pub async fn take_back(&self, decision: &Decision, now: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let taken = if channel::find(&mut tx, decision.channel()).await?.is_some() {
-            take_back(&mut tx, decision, now).await?
-        } else {
-            keep_awaited(&mut tx, decision).await?;
-            false
+        let taken = match decision.subject() {
+            Subject::Channel(id) if channel::find(&mut tx, &id).await?.is_none() => {
+                keep_awaited(&mut tx, &id, decision).await?;
+                false
+            }
+            Subject::Channel(_) | Subject::Account(_) => take_back(&mut tx, decision, now).await?,
         };
         tx.commit().await?;
         Ok(taken)
@@ -271,10 +332,10 @@ pub(super) async fn take_back_awaited(tx: &mut Tx, id: &ChannelId, now: Timestam
     Ok(())
 }
 
-async fn keep_awaited(tx: &mut Tx, decision: &Decision) -> Result<(), StoreError> {
+async fn keep_awaited(tx: &mut Tx, id: &ChannelId, decision: &Decision) -> Result<(), StoreError> {
     let stored = serde_json::to_string(decision).map_err(|error| damaged("decision", error))?;
     let same = sqlx::query("SELECT 1 FROM awaited_decisions WHERE channel = $1 AND decision = $2")
-        .bind(decision.channel().to_string())
+        .bind(id.to_string())
         .bind(&stored)
         .fetch_optional(&mut **tx)
         .await?;
@@ -284,14 +345,14 @@ async fn keep_awaited(tx: &mut Tx, decision: &Decision) -> Result<(), StoreError
     let number = next_number(tx, "SELECT COALESCE(MAX(number), 0) + 1 FROM awaited_decisions").await?;
     sqlx::query("INSERT INTO awaited_decisions (number, channel, decision) VALUES ($1, $2, $3)")
         .bind(number)
-        .bind(decision.channel().to_string())
+        .bind(id.to_string())
         .bind(&stored)
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
-/// Of a channel that the books know; `false`: they had it.
+/// Of a channel that the books know, or of an account; `false`: they had it.
 async fn take_back(tx: &mut Tx, decision: &Decision, now: Timestamp) -> Result<bool, StoreError> {
     let taken = match decision {
         Decision::Conviction { channel: id, evidence, proof, at } => {
@@ -320,12 +381,13 @@ async fn take_back(tx: &mut Tx, decision: &Decision, now: Timestamp) -> Result<b
             };
             accused || decided
         }
+        Decision::Reputation { account, points, at } => by_hand::take_back(tx, account, *points, *at).await?,
     };
-    if taken {
-        look_at(tx, decision.channel(), stored_time(now)?).await?;
+    if let (true, Subject::Channel(id)) = (taken, decision.subject()) {
+        look_at(tx, &id, stored_time(now)?).await?;
     }
     let kind = decision.kind();
-    let find = sqlx::query(kind.statements().find).bind(decision.channel().to_string());
+    let find = sqlx::query(kind.statements().find).bind(decision.subject().key());
     let row = find.fetch_one(&mut **tx).await?;
     if kind.read(&row)? == *decision {
         mark_logged(tx, decision).await?;
@@ -353,23 +415,27 @@ async fn take_back_units(tx: &mut Tx, id: &ChannelId, line: Resolution) -> Resul
 }
 
 async fn mark_logged(tx: &mut Tx, decision: &Decision) -> Result<(), StoreError> {
-    let channel = decision.channel().to_string();
+    let subject = decision.subject().key();
     let update = match decision {
         Decision::Conviction { evidence, .. } => {
             let update = "UPDATE frauds SET logged = 1 WHERE channel = $1 AND evidence = $2";
-            sqlx::query(update).bind(channel).bind(evidence.to_string())
+            sqlx::query(update).bind(subject).bind(evidence.to_string())
         }
         Decision::Freeze { evidence, .. } => {
             let update = "UPDATE freezes SET logged = 1 WHERE channel = $1 AND evidence = $2";
-            sqlx::query(update).bind(channel).bind(evidence.to_string())
+            sqlx::query(update).bind(subject).bind(evidence.to_string())
         }
         Decision::Units { changes, .. } => {
             let update = "UPDATE resolutions SET logged = 1 WHERE channel = $1 AND changes = $2";
-            sqlx::query(update).bind(channel).bind(i64::from(*changes))
+            sqlx::query(update).bind(subject).bind(i64::from(*changes))
         }
         Decision::Accusation { verdict, .. } => {
             let update = "UPDATE accusations SET logged = 1 WHERE channel = $1 AND verdict = $2";
-            sqlx::query(update).bind(channel).bind(verdict.map_or("", |(verdict, _)| verdict.as_str()))
+            sqlx::query(update).bind(subject).bind(verdict.map_or("", |(verdict, _)| verdict.as_str()))
+        }
+        Decision::Reputation { at, .. } => {
+            let update = "UPDATE set_reputations SET logged = 1 WHERE account = $1 AND at = $2";
+            sqlx::query(update).bind(subject).bind(stored_time(*at)?)
         }
     };
     update.execute(&mut **tx).await?;

@@ -9,7 +9,10 @@ mod account;
 mod alarm;
 mod attribute;
 mod audit;
+mod backup;
+mod by_hand;
 mod channel;
+mod cover;
 mod credential;
 mod decision;
 mod entry;
@@ -37,11 +40,13 @@ pub use account::{Account, OpenedAccount};
 pub use alarm::{Alarm, Cleared};
 pub use attribute::VerifiedAttribute;
 pub use audit::{Audit, Finding};
+pub use backup::BackupError;
 pub use channel::{ChannelRow, Granted, Limits, NewChannel, ReserveError};
+pub use cover::{Cover, Covered};
 pub use credential::CredentialRow;
 pub use decision::{Accusation, DecisionError, Recorded, Verdict};
 pub use entry::{Bucket, Cause, SignedMicros};
-pub use logged::{Decision, DecisionKind};
+pub use logged::{Decision, DecisionKind, Subject};
 pub use lookup::Lookup;
 pub use pending::{Case, Decisions, Progress};
 pub use settle::{Applied, ApplyError, Settlement};
@@ -130,6 +135,20 @@ enum Backend {
     Postgres,
 }
 
+impl Backend {
+    /// What a connection is set to: a commit is on the disk when it returns, whatever the server's or the database's own
+    /// setting is. The bank answers, and cash leaves it, after that.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; \
+                 PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            }
+            Self::Postgres => "SET synchronous_commit = on",
+        }
+    }
+}
+
 /// The books of one bank.
 #[derive(Clone, Debug)]
 pub struct Books {
@@ -151,17 +170,10 @@ impl Books {
         } else {
             return Err(StoreError::UnknownBackend);
         };
-        let mut options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT);
-        if backend == Backend::Sqlite {
-            options = options.after_connect(|connection, _| {
-                Box::pin(async move {
-                    // FULL: a commit is on the disk when it returns; the bank answers after it.
-                    let settings = "PRAGMA busy_timeout = 15000; PRAGMA journal_mode = WAL; \
-                                    PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
-                    connection.execute(settings).await.map(drop)
-                })
-            });
-        }
+        let settings = backend.settings();
+        let options = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(WAIT).after_connect(
+            move |connection, _| Box::pin(async move { connection.execute(settings).await.map(drop) }),
+        );
         let pool = options.connect(url).await?;
         sqlx::migrate!("src/bank/books/migrations").run(&pool).await?;
         Ok(Self { pool, backend })

@@ -101,8 +101,7 @@ impl Books {
     /// # Errors
     /// The database fails.
     pub async fn is_catching_up(&self) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT catching_up FROM owner").fetch_optional(&self.pool).await?;
-        row.map_or(Ok(false), |row| flag_in(&row, "catching_up"))
+        is_catching_up(&mut self.read().await?).await
     }
 
     /// Channels that are to be looked at by `now`, at most `limit`, those due longest first.
@@ -161,6 +160,12 @@ impl Books {
             .await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// As [`Books::is_catching_up`].
+pub(super) async fn is_catching_up(tx: &mut Tx) -> Result<bool, StoreError> {
+    let row = sqlx::query("SELECT catching_up FROM owner").fetch_optional(&mut **tx).await?;
+    row.map_or(Ok(false), |row| flag_in(&row, "catching_up"))
 }
 
 /// Something has happened: the channel is looked at from `due` on, whatever was thought before.

@@ -38,8 +38,8 @@ use super::Bank;
 use super::books::{Account, MAX_LINES, Statement};
 use super::challenge;
 use super::wire::{
-    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, Info, IssuedCredential, Nothing,
-    OpeningDocument, Proven, StatementRequest,
+    ChallengeDocument, CredentialRequest, FraudAnswer, FraudReport, HeldCredential, Info, IssuedCredential,
+    Nothing, OpeningDocument, Proven, StatementRequest,
 };
 use crate::ledger::Ledger;
 use crate::listener::{Bounds, TlsListener};
@@ -152,6 +152,7 @@ fn router(service: Service, limits: Limits) -> Router {
         .route("/v1/accounts", post(open_account))
         .route("/v1/account", post(account))
         .route("/v1/credentials", post(issue_credential))
+        .route("/v1/credential", post(held_credential))
         .route("/v1/openings", post(open))
         .route("/v1/statement", post(statement))
         .route("/v1/channels/{id}/fraud-proof", post(fraud_proof))
@@ -238,6 +239,14 @@ async fn issue_credential(
 ) -> Result<Json<IssuedCredential>, Failure> {
     let (proven, request) = prove::<CredentialRequest>(&bank, body)?;
     Ok(Json(bank.issue_credential(&proven, request.names.as_deref()).await?))
+}
+
+async fn held_credential(
+    State(bank): State<Arc<Bank>>,
+    body: Bytes,
+) -> Result<Json<HeldCredential>, Failure> {
+    let (proven, _) = prove::<Nothing>(&bank, body)?;
+    Ok(Json(bank.held_credential(&proven).await?))
 }
 
 async fn open(State(bank): State<Arc<Bank>>, body: Bytes) -> Result<Json<SignedOpening>, Failure> {

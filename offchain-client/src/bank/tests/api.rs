@@ -1,56 +1,19 @@
 //! The HTTP interface over real TLS, for friends and for strangers.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-
 use lockstep_protocol::account::AccountProof;
 use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::{Challenge, ShortText};
 use lockstep_protocol::refusal::Refusal;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::world::{DRIFT, World, bank_secret, secret};
+use super::served::Served;
+use super::world::{CLIENT, DRIFT, VENDOR, bank_secret, secret};
 use crate::bank::client::{BankClient, BankError};
-use crate::bank::http;
 use crate::home::Home;
-use crate::tls::{self, ALPN_HTTP, CERTIFICATE_FILE, ServerIdentity, pinned_client_config};
-
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
-
-struct Served {
-    world: World,
-    home: Home,
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
-}
+use crate::tls::{self, ALPN_HTTP, CERTIFICATE_FILE, pinned_client_config};
 
 impl Served {
-    async fn new() -> Self {
-        let world = World::new().await;
-        let home = Home::create(&world.folder.path().join("tls")).unwrap();
-        tls::create(&home, "test", &[], None).unwrap();
-        let config = ServerIdentity::load(&home, None).unwrap().server_config(ALPN_HTTP).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let bank = Arc::clone(&world.bank);
-        let ledger = Arc::clone(&world.ledger) as Arc<dyn crate::ledger::Ledger>;
-        let serving =
-            tokio::spawn(http::serve(bank, ledger, listener, config, stop.clone().cancelled_owned()));
-        Self { world, home, address, stop, serving }
-    }
-
-    fn client(&self) -> BankClient {
-        let certificate = self.home.path(CERTIFICATE_FILE);
-        BankClient::new(&self.address.to_string(), &certificate, *bank_secret().public_key()).unwrap()
-    }
-
     fn raw(&self) -> Client {
         let tls = pinned_client_config(&self.home.path(CERTIFICATE_FILE), ALPN_HTTP).unwrap();
         Client::builder().tls_backend_preconfigured(tls).build().unwrap()
@@ -70,11 +33,6 @@ impl Served {
     async fn challenge(&self) -> Challenge {
         let answer = self.raw().post(self.url("/v1/challenge")).send().await.unwrap();
         answer.json::<Value>().await.unwrap()["challenge"].as_str().unwrap().parse().unwrap()
-    }
-
-    async fn stop(self) {
-        self.stop.cancel();
-        self.serving.await.unwrap().unwrap();
     }
 }
 
@@ -202,7 +160,9 @@ async fn whatever_is_sent_is_answered_with_a_problem_document() {
         deep.as_bytes(),
         long_text.as_bytes(),
     ];
-    for path in ["/v1/accounts", "/v1/account", "/v1/credentials", "/v1/openings", "/v1/statement"] {
+    for path in
+        ["/v1/accounts", "/v1/account", "/v1/credentials", "/v1/credential", "/v1/openings", "/v1/statement"]
+    {
         for body in bodies {
             let (status, problem) = served.post(path, body.to_vec()).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");

@@ -6,21 +6,13 @@ use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::Units;
 
 use super::ledger::Fault;
-use super::world::{Granted, World, proven, secret};
+use super::world::{CLIENT, Granted, VENDOR, World, proven, secret};
 use crate::bank::books::{DecisionError, Recorded, Verdict};
 use crate::bank::fraud::FraudError;
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
-
 async fn opened() -> (World, Granted) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 10_000, "cash").await;
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    let event = world.open(&granted).unwrap().unwrap();
-    world.see(&event).await;
+    let (world, identity) = World::new().await.with_parties(10_000).await;
+    let granted = world.opened(identity, 1).await;
     (world, granted)
 }
 

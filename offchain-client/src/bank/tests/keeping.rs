@@ -3,31 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lockstep_protocol::hash::IdentityRoot;
 use lockstep_protocol::ledger::{ChannelState, Standing};
 use lockstep_protocol::units::Units;
 use serde_json::Value;
 
 use super::ledger::Fault;
 use super::settlement::forge;
-use super::world::{Granted, World, secret};
+use super::world::{CLIENT, Granted, VENDOR, World, secret};
 use crate::bank::keeper;
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
-
-async fn world() -> (World, IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 10_000, "cash").await;
-    (world, identity)
-}
-
 async fn opened() -> (World, Granted) {
-    let (world, identity) = world().await;
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    world.see(&world.open(&granted).unwrap().unwrap()).await;
+    let (world, identity) = World::new().await.with_parties(10_000).await;
+    let granted = world.opened(identity, 1).await;
     (world, granted)
 }
 
@@ -52,7 +39,7 @@ fn resolved(world: &World, granted: &Granted) -> u32 {
 
 #[tokio::test]
 async fn an_opening_that_never_came_is_cancelled_after_two_drifts_and_not_before() {
-    let (mut world, identity) = world().await;
+    let (mut world, identity) = World::new().await.with_parties(10_000).await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
     assert_eq!(world.keep().await, 0);
     let open_by = granted.opening.opening().terms().open_by;

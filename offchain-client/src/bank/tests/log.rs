@@ -6,21 +6,14 @@ use std::sync::Arc;
 use lockstep_protocol::amount::Amount;
 use lockstep_protocol::opening::{Opening, SignedOpening};
 
-use super::world::{World, bank_secret, proven, secret};
-use crate::bank::books::NewChannel;
+use super::world::{CLIENT, VENDOR, World, bank_secret, proven, secret};
+use crate::bank::books::{NewChannel, Subject};
 use crate::bank::log::{BankLog, LogError, LogLine};
 use crate::bank::opening::OpeningError;
 use crate::bank::reconciling::{ReconcileError, Reconciled};
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
-
 async fn world() -> (World, lockstep_protocol::hash::IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 1_000, "cash").await;
-    (world, identity)
+    World::on_file().await.with_parties(1_000).await
 }
 
 #[tokio::test]
@@ -134,7 +127,10 @@ async fn a_log_that_has_lost_a_line_is_not_used_until_it_is_written_again() {
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, whole.lines().next().unwrap().to_owned() + "\n").unwrap();
     let error = world.bank.reconcile().await.unwrap_err();
-    assert!(matches!(error, ReconcileError::NotInLog(id) if id == granted.id()), "{error}");
+    assert!(
+        matches!(&error, ReconcileError::NotInLog(subject) if **subject == Subject::Channel(granted.id())),
+        "{error}"
+    );
     world.bank.books().forget_log().await.unwrap();
     assert_eq!(world.bank.reconcile().await.unwrap(), Reconciled::default());
     assert_eq!(BankLog::open(&path).unwrap().read().unwrap().count(), 3);
@@ -174,7 +170,7 @@ async fn a_line_that_the_bank_did_not_sign_or_nobody_asked_for_spends_no_money()
     .await;
     for world in [forged, unasked] {
         let error = world.bank.reconcile().await.unwrap_err();
-        assert!(matches!(error, ReconcileError::NotOurs { .. }), "{error}");
+        assert!(matches!(&error, ReconcileError::NotOurs { .. }), "{error}");
         assert_eq!(world.account(CLIENT).await.reserved, Amount::ZERO);
     }
 }

@@ -218,14 +218,14 @@ proptest! {
     }
 }
 
-/// The same on PostgreSQL, where `LOCKSTEP_TEST_POSTGRES` names an empty database.
+/// The same on PostgreSQL, where `LOCKSTEP_TEST_POSTGRES` names a database.
 #[tokio::test]
 async fn one_life_on_postgresql() {
-    let Ok(url) = std::env::var("LOCKSTEP_TEST_POSTGRES") else {
+    if std::env::var("LOCKSTEP_TEST_POSTGRES").is_err() {
         eprintln!("skipped: LOCKSTEP_TEST_POSTGRES names no database");
         return;
-    };
-    let world = World::with_database(tempfile::tempdir().unwrap(), url).await;
+    }
+    let world = World::new().await;
     let mut steps = vec![Step::Deposit { party: 0, micros: 5_000 }, Step::Deposit { party: 1, micros: 900 }];
     for channel in 0..6 {
         steps.push(Step::Grant { client: channel % 2, vendor: 2, units: 10, price: 20 });
@@ -246,4 +246,19 @@ async fn one_life_on_postgresql() {
     ]);
     steps.extend([Step::Withdraw { party: 2, micros: 100 }, Step::Withdraw { party: 0, micros: 90_000 }]);
     live(world, steps).await;
+}
+
+/// The worlds of this database ask the server for less (see `World::new`).
+#[tokio::test]
+async fn a_commit_on_postgresql_is_on_the_disk_whatever_the_server_is_set_to() {
+    if std::env::var("LOCKSTEP_TEST_POSTGRES").is_err() {
+        eprintln!("skipped: LOCKSTEP_TEST_POSTGRES names no database");
+        return;
+    }
+    let world = World::new().await;
+    let mut tx = world.bank.books().write().await.unwrap();
+    let row = sqlx::query("SHOW synchronous_commit").fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(sqlx::Row::try_get::<String, _>(&row, 0).unwrap(), "on");
+    let refused = world.bank.books().backup(&world.folder.path().join("copy")).await.unwrap_err();
+    assert!(matches!(refused, crate::bank::books::BackupError::OnServer), "{refused}");
 }

@@ -7,12 +7,9 @@ use lockstep_protocol::opening::SignedRequest;
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::Reputation;
 
-use super::world::{World, bank_secret, proven, secret};
+use super::world::{CLIENT, VENDOR, World, bank_secret, proven, secret};
 use crate::bank::books::ReserveError;
 use crate::bank::opening::OpeningError;
-
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
 
 fn refusal(error: OpeningError) -> Refusal {
     match error {

@@ -7,26 +7,14 @@ use lockstep_protocol::hash::{ChannelId, IdentityRoot};
 use lockstep_protocol::ledger::ChannelChange;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{Granted, World};
+use super::world::{CLIENT, VENDOR, World};
 use crate::bank::settling::{self, Patience, SettleError};
 use crate::ledger::{EventCheckpoint, Ledger, TransactionId};
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
 const HASTY: Patience = Patience { pause: (Duration::from_millis(1), Duration::from_millis(1)), looks: 3 };
 
 async fn world() -> (World, IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 10_000, "cash").await;
-    (world, identity)
-}
-
-async fn opened(world: &World, identity: IdentityRoot, serial: u8) -> Granted {
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), serial).await.unwrap();
-    world.see(&world.open(&granted).unwrap().unwrap()).await;
-    granted
+    World::new().await.with_parties(10_000).await
 }
 
 /// Lets the bank follow the ledger until its checkpoint is at `until`.
@@ -52,7 +40,7 @@ async fn follow(world: &World, until: &EventCheckpoint) {
 #[tokio::test]
 async fn a_peer_that_is_behind_raises_no_alarm_and_the_event_is_posted_when_it_has_caught_up() {
     let (world, identity) = world().await;
-    let granted = opened(&world, identity, 1).await;
+    let granted = world.opened(identity, 1).await;
     let behind = world.ledger.record(granted.id()).unwrap();
     let close = world.close_by_release(&granted, 7).unwrap().unwrap();
     let ahead = world.ledger.record(granted.id()).unwrap();
@@ -68,7 +56,7 @@ async fn a_peer_that_is_behind_raises_no_alarm_and_the_event_is_posted_when_it_h
 #[tokio::test]
 async fn an_event_without_a_record_stops_its_own_channel_alone() {
     let (world, identity) = world().await;
-    let granted = opened(&world, identity, 1).await;
+    let granted = world.opened(identity, 1).await;
     let record = world.ledger.record(granted.id()).unwrap();
     let invented = ChannelId::from_bytes([0xee; 32]);
     let change = ChannelChange { channel_id: invented, ..record.change().unwrap() };
@@ -83,7 +71,7 @@ async fn an_event_without_a_record_stops_its_own_channel_alone() {
 #[tokio::test]
 async fn an_event_that_is_never_borne_out_stops_its_own_channel_alone() {
     let (world, identity) = world().await;
-    let (lied_about, other) = (opened(&world, identity, 1).await, opened(&world, identity, 2).await);
+    let (lied_about, other) = (world.opened(identity, 1).await, world.opened(identity, 2).await);
     let open = world.ledger.record(lied_about.id()).unwrap();
     let close = world.close_by_release(&lied_about, 7).unwrap().unwrap();
     world.ledger.write(open, close.changes[0]);
@@ -97,7 +85,7 @@ async fn an_event_that_is_never_borne_out_stops_its_own_channel_alone() {
 #[tokio::test]
 async fn an_event_that_cannot_be_read_is_passed_over_with_an_alarm_for_the_channels_that_it_names() {
     let (world, identity) = world().await;
-    let granted = opened(&world, identity, 1).await;
+    let granted = world.opened(identity, 1).await;
     let at = EventCheckpoint { block: 77, tx_id: TransactionId::new("7".repeat(64)) };
     let applied = world.bank.pass_over(&at, &[granted.id()], "a state of tomorrow").await.unwrap();
     assert_eq!(applied.alarms, 1);
@@ -107,7 +95,7 @@ async fn an_event_that_cannot_be_read_is_passed_over_with_an_alarm_for_the_chann
 
 #[tokio::test]
 async fn a_channel_that_the_books_do_not_know_is_posted_once_its_alarm_is_cleared() {
-    let (mut world, identity) = world().await;
+    let (mut world, identity) = World::on_file().await.with_parties(10_000).await;
     let backup = world.backup().await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
     world.restore(&backup, false).await;
@@ -134,7 +122,7 @@ async fn a_channel_that_the_books_do_not_know_is_posted_once_its_alarm_is_cleare
 #[tokio::test]
 async fn a_channel_that_nobody_has_is_asked_for_later_and_later_once_its_alarm_is_cleared() {
     let (world, identity) = world().await;
-    let granted = opened(&world, identity, 1).await;
+    let granted = world.opened(identity, 1).await;
     let change = world.ledger.record(granted.id()).unwrap().change().unwrap();
     let record = world.ledger.record(granted.id()).unwrap();
     let invented = ChannelId::from_bytes([0xee; 32]);

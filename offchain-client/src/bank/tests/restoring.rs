@@ -8,30 +8,32 @@ use lockstep_protocol::ledger::{FreezeReason, Standing};
 use lockstep_protocol::units::Units;
 
 use super::ledger::Fault;
-use super::world::{Granted, World, ledger_id, proven, secret};
-use crate::bank::books::{Decision, Verdict};
+use super::world::{CLIENT, Granted, VENDOR, World, ledger_id, proven, secret};
+use crate::bank::books::{Decision, Subject, Verdict};
 use crate::bank::decision::SignedDecision;
 use crate::bank::fraud::FraudError;
 use crate::bank::log::{BankLog, LogError, LogLine};
 use crate::bank::reconciling::{ReconcileError, Reconciled};
 use crate::bank::settling::SettlingError;
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
-
 async fn world() -> (World, IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 10_000, "cash").await;
-    (world, identity)
+    World::on_file().await.with_parties(10_000).await
 }
 
 async fn opened() -> (World, Granted) {
     let (world, identity) = world().await;
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    world.see(&world.open(&granted).unwrap().unwrap()).await;
+    let granted = world.opened(identity, 1).await;
     (world, granted)
+}
+
+/// Books and log lose an opening, which the ledger brings back, and its client is convicted.
+async fn convicted_in_suspense(world: &mut World, identity: IdentityRoot, backup: &[u8]) -> Granted {
+    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
+    world.restore(backup, false).await;
+    wait(world, 1);
+    world.see(&world.open(&granted).unwrap().unwrap()).await;
+    convict(world, &granted, Fault::NotOrdered).await;
+    granted
 }
 
 /// The vendor's proof, by a ledger that takes no freeze if `fault` says so.
@@ -141,11 +143,7 @@ async fn what_the_operator_decided_after_the_backup_survives_it_and_counts_once(
 async fn a_conviction_on_a_channel_in_suspense_reaches_its_client_when_that_is_known() {
     let (mut world, identity) = world().await;
     let backup = world.backup().await;
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    world.restore(&backup, false).await;
-    wait(&world, 1);
-    world.see(&world.open(&granted).unwrap().unwrap()).await;
-    convict(&world, &granted, Fault::NotOrdered).await;
+    let granted = convicted_in_suspense(&mut world, identity, &backup).await;
     assert_eq!(points(&world, CLIENT).await, 100, "nobody knows whose channel it is");
     for _ in 0..2 {
         let again = world.bank.grant(&proven(CLIENT), granted.request.clone()).await.unwrap();
@@ -159,12 +157,8 @@ async fn a_conviction_on_a_channel_in_suspense_reaches_its_client_when_that_is_k
 async fn a_conviction_waits_for_a_channel_that_the_books_have_lost_with_it() {
     let (mut world, identity) = world().await;
     let backup = world.backup().await;
-    let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    // The log is lost with the opening; the conviction is put into the new one, and the books are lost again.
-    world.restore(&backup, false).await;
-    wait(&world, 1);
-    world.see(&world.open(&granted).unwrap().unwrap()).await;
-    convict(&world, &granted, Fault::NotOrdered).await;
+    // The log was lost with the opening; the conviction stands in the new one, and the books are lost again.
+    let granted = convicted_in_suspense(&mut world, identity, &backup).await;
     for _ in 0..2 {
         world.restore(&backup, true).await;
         assert!(world.bank.books().case(&granted.id()).await.unwrap().is_none());
@@ -210,7 +204,10 @@ async fn a_decision_that_the_bank_did_not_sign_decides_nothing() {
     let forged = SignedDecision::sign(decision, &ledger_id(), &secret(9)).unwrap();
     BankLog::open(&world.log_file()).unwrap().append_decision(&forged).await.unwrap();
     let error = world.bank.reconcile().await.unwrap_err();
-    assert!(matches!(error, ReconcileError::NotOurs { channel, .. } if channel == granted.id()), "{error}");
+    assert!(
+        matches!(&error, ReconcileError::NotOurs { subject, .. } if **subject == Subject::Channel(granted.id())),
+        "{error}"
+    );
     let case = world.bank.books().case(&granted.id()).await.unwrap().unwrap();
     assert_eq!(case.decisions.decided, None);
     // And a log that has lost a decision is not used.
@@ -222,7 +219,10 @@ async fn a_decision_that_the_bank_did_not_sign_decides_nothing() {
     let kept: Vec<_> = lines.lines().filter(|line| !line.contains("conviction")).collect();
     std::fs::write(world.log_file(), kept.join("\n") + "\n").unwrap();
     let error = world.bank.reconcile().await.unwrap_err();
-    assert!(matches!(error, ReconcileError::NotInLog(id) if id == granted.id()), "{error}");
+    assert!(
+        matches!(&error, ReconcileError::NotInLog(subject) if **subject == Subject::Channel(granted.id())),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -9,22 +9,22 @@ use lockstep_protocol::ledger::{ChannelChange, ChannelRecord, ChannelState};
 use lockstep_protocol::units::Reputation;
 use serde_json::{Value, json};
 
-use super::world::{Granted, World, secret};
+use super::world::{CLIENT, Granted, VENDOR, World, secret};
 use crate::bank::books::{Applied, Cause};
 use crate::bank::settling;
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
 const POSTED: Applied = Applied { posted: 1, already_done: 0, alarms: 0, halted: 0 };
 const ALREADY_DONE: Applied = Applied { posted: 0, already_done: 1, alarms: 0, halted: 0 };
 const ALARM: Applied = Applied { posted: 0, already_done: 0, alarms: 1, halted: 0 };
 const HALTED: Applied = Applied { posted: 0, already_done: 0, alarms: 0, halted: 1 };
 
 async fn world() -> (World, IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 10_000, "cash").await;
+    at_sixty(World::new().await).await
+}
+
+/// Both parties have 60 points.
+async fn at_sixty(world: World) -> (World, IdentityRoot) {
+    let (world, identity) = world.with_parties(10_000).await;
     for party in [CLIENT, VENDOR] {
         let points = Reputation::from_points(60);
         world.bank.books().set_reputation(secret(party).public_key(), points, world.now()).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_refund_before_its_time_by_the_banks_clock_raises_an_alarm() {
 
 #[tokio::test]
 async fn an_opening_that_the_books_have_lost_is_paid_from_suspense() {
-    let (mut world, identity) = world().await;
+    let (mut world, identity) = at_sixty(World::on_file().await).await;
     let books = world.folder.path().join("books.db");
     world.bank.books().close().await;
     let backup = std::fs::read(&books).unwrap();

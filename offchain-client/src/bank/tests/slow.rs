@@ -1,54 +1,23 @@
 //! Clients that dawdle, and strangers that open account after account.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_util::sync::CancellationToken;
 
-use super::world::{World, bank_secret, secret};
-use crate::bank::client::{BankClient, BankError};
-use crate::bank::http::{self, Limits};
-use crate::home::Home;
-use crate::ledger::Ledger;
-use crate::tls::{self, ALPN_HTTP, CERTIFICATE_FILE, SERVER_NAME, ServerIdentity, pinned_client_config};
+use super::served::Served;
+use super::world::secret;
+use crate::bank::client::BankError;
+use crate::bank::http::Limits;
+use crate::tls::{CERTIFICATE_FILE, SERVER_NAME, pinned_client_config};
 
 const DEADLINE: Duration = Duration::from_secs(5);
 
-struct Served {
-    world: World,
-    home: Home,
-    address: SocketAddr,
-    stop: CancellationToken,
-    serving: JoinHandle<std::io::Result<()>>,
-}
-
 impl Served {
-    async fn within(limits: Limits) -> Self {
-        let world = World::new().await;
-        let home = Home::create(&world.folder.path().join("tls")).unwrap();
-        tls::create(&home, "test", &[], None).unwrap();
-        let config = ServerIdentity::load(&home, None).unwrap().server_config(ALPN_HTTP).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
-        let behind = (Arc::clone(&world.bank), Arc::clone(&world.ledger) as Arc<dyn Ledger>);
-        let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(http::serve_within(limits, behind, (listener, config), stopped));
-        Self { world, home, address, stop, serving }
-    }
-
-    fn client(&self) -> BankClient {
-        let certificate = self.home.path(CERTIFICATE_FILE);
-        BankClient::new(&self.address.to_string(), &certificate, *bank_secret().public_key()).unwrap()
-    }
-
     async fn send(&self, bytes: &str) -> TlsStream<TcpStream> {
         let tls = pinned_client_config(&self.home.path(CERTIFICATE_FILE), &[b"http/1.1"]).unwrap();
         let tcp = TcpStream::connect(self.address).await.unwrap();

@@ -6,20 +6,14 @@ use lockstep_protocol::hash::IdentityRoot;
 use lockstep_protocol::opening::SignedOpening;
 
 use super::ledger::Fault;
-use super::world::{Granted, World, proven, secret};
+use super::world::{CLIENT, Granted, VENDOR, World, proven, secret};
 use crate::bank::books::{Audit, Cause};
 use crate::bank::replay::Replayed;
 
-const CLIENT: u8 = 1;
-const VENDOR: u8 = 2;
 const F: u64 = 600;
 
 async fn world() -> (World, IdentityRoot) {
-    let world = World::new().await;
-    let identity = world.join(CLIENT).await;
-    world.join(VENDOR).await;
-    world.deposit(CLIENT, 1_000, "cash").await;
-    (world, identity)
+    World::on_file().await.with_parties(1_000).await
 }
 
 /// Books and log have lost what was granted; the clock has gone on.

@@ -24,10 +24,11 @@ use lockstep_protocol::time::{MaxDrift, Timestamp};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::units::{PaymentNumber, Units};
 use lockstep_protocol::wallet_seed::WalletSeed;
+use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::ledger::TestLedger;
-use crate::bank::books::{Account, Books, Direction, Transfer};
+use crate::bank::books::{Account, Books, Direction, Transfer, TransferError, Transferred};
 use crate::bank::config::sqlite_url;
 use crate::bank::log::BankLog;
 use crate::bank::opening::OpeningError;
@@ -35,6 +36,9 @@ use crate::bank::{Bank, Settings};
 use crate::ledger::LedgerEvent;
 use crate::party::Clock;
 
+/// The client and the vendor of a world with both.
+pub(super) const CLIENT: u8 = 1;
+pub(super) const VENDOR: u8 = 2;
 pub(super) const START: u64 = 1_760_000_000_000;
 pub(super) const DRIFT: MaxDrift = MaxDrift::DEFAULT;
 const LIFE: Duration = Duration::from_secs(3600);
@@ -94,13 +98,44 @@ fn at(transaction: Timestamp) -> Clocks {
 }
 
 impl World {
+    /// On PostgreSQL where `LOCKSTEP_TEST_POSTGRES` names a database, in a schema of its own; else on SQLite.
     pub(super) async fn new() -> Self {
+        let Ok(server) = std::env::var("LOCKSTEP_TEST_POSTGRES") else { return Self::on_file().await };
+        let folder = tempfile::tempdir().unwrap();
+        let schema = format!("test_{}", hex::encode(folder.path().file_name().unwrap().as_encoded_bytes()));
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
+        let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {schema}"));
+        sqlx::query(create).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        // The bank sets what it needs itself, whatever the server's own setting is.
+        let url = format!("{server}?options[search_path]={schema}&options[synchronous_commit]=off");
+        Self::with_database(folder, url).await
+    }
+
+    /// On SQLite, for tests that copy the books' file.
+    pub(super) async fn on_file() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = sqlite_url(&folder.path().join("books.db"));
         Self::with_database(folder, url).await
     }
 
-    pub(super) async fn with_database(folder: TempDir, url: String) -> Self {
+    /// With a client that has paid in so much, its identity, and a vendor.
+    pub(super) async fn with_parties(self, micros: u64) -> (Self, IdentityRoot) {
+        let identity = self.join(CLIENT).await;
+        self.join(VENDOR).await;
+        self.deposit(CLIENT, micros, "cash").await;
+        (self, identity)
+    }
+
+    /// A channel of ten units at 100, open on the ledger and in the books.
+    pub(super) async fn opened(&self, identity: IdentityRoot, serial: u8) -> Granted {
+        let granted = self.grant((CLIENT, identity), VENDOR, (10, 100), serial).await.unwrap();
+        self.see(&self.open(&granted).unwrap().unwrap()).await;
+        granted
+    }
+
+    async fn with_database(folder: TempDir, url: String) -> Self {
         let clock = Arc::new(AtomicU64::new(START));
         let bank = Arc::new(open_bank(&folder, &url, &clock).await);
         let msp = ShortText::new("BankMSP").unwrap();
@@ -167,14 +202,19 @@ impl World {
     }
 
     pub(super) async fn deposit(&self, number: u8, micros: u64, reference: &str) {
+        self.transfer(number, Direction::Deposit, micros, reference).await.unwrap();
+    }
+
+    pub(super) async fn transfer(
+        &self,
+        number: u8,
+        direction: Direction,
+        micros: u64,
+        reference: &str,
+    ) -> Result<Transferred, TransferError> {
         let key = *secret(number).public_key();
-        let transfer = Transfer {
-            key: &key,
-            direction: Direction::Deposit,
-            amount: Amount::from_micros(micros),
-            reference,
-        };
-        self.bank.books().transfer(transfer, self.now()).await.unwrap();
+        let transfer = Transfer { key: &key, direction, amount: Amount::from_micros(micros), reference };
+        self.bank.books().transfer(transfer, self.now()).await
     }
 
     pub(super) async fn account(&self, number: u8) -> Account {
@@ -278,7 +318,7 @@ impl World {
         let signature = granted.payment_key.sign(&fields.tx().as_digest());
         let command = CloseByRelease::sign(fields, signature, &secret(granted.vendor));
         let stored = self.ledger.record(granted.id());
-        self.ledger.commit(rules::close_by_release(stored, &command, self.opened(granted)))
+        self.ledger.commit(rules::close_by_release(stored, &command, self.at_opening(granted)))
     }
 
     /// The vendor closes, or claims, with a token.
@@ -292,7 +332,7 @@ impl World {
         let command = CloseByToken::sign(granted.id(), units, token, &secret(granted.vendor));
         let stored = self.ledger.record(granted.id());
         let frozen = stored.as_ref().is_some_and(|record| record.freeze().is_some());
-        let clocks = if frozen { at(self.now()) } else { self.opened(granted) };
+        let clocks = if frozen { at(self.now()) } else { self.at_opening(granted) };
         self.ledger.commit(rules::close_by_token(stored, &command, clocks))
     }
 
@@ -305,7 +345,7 @@ impl World {
         let evidence = EvidenceHash::from_bytes([5; 32]);
         let command = Freeze::sign(granted.id(), FreezeReason::CourtOrder, evidence, &bank_secret());
         let stored = self.ledger.record(granted.id());
-        self.ledger.commit(rules::freeze(stored, &command, self.opened(granted)))
+        self.ledger.commit(rules::freeze(stored, &command, self.at_opening(granted)))
     }
 
     pub(super) fn resolve(&self, granted: &Granted, units: u32) -> Result<Option<LedgerEvent>, Refusal> {
@@ -363,7 +403,7 @@ impl World {
         self.set_time(time(due - less));
     }
 
-    fn opened(&self, granted: &Granted) -> Clocks {
+    fn at_opening(&self, granted: &Granted) -> Clocks {
         at(granted.opening.opening().terms().opened)
     }
 

@@ -259,12 +259,14 @@ fn statement_text(statement: &Statement) -> String {
 }
 
 fn audit_text(audit: &Audit) -> String {
-    let mut rows = table(["accounts", "entries", "deposits", "withdrawals", "held by holders", "suspense"]);
+    let mut rows =
+        table(["accounts", "entries", "deposits", "withdrawals", "own money", "held by holders", "suspense"]);
     rows.add_row([
         audit.accounts.to_string(),
         audit.entries.to_string(),
         audit.deposits.to_dollars(),
         audit.withdrawals.to_dollars(),
+        audit.own_funds.to_dollars(),
         audit.holders.to_dollars(),
         audit.suspense.to_dollars(),
     ]);
@@ -291,6 +293,12 @@ impl From<TransferError> for CliError {
         match error {
             TransferError::Store(error) => error.into(),
             TransferError::UnknownAccount(key) => unknown_account(&key),
+            lacks @ TransferError::CashLacks { .. } => Self::from_error(Exit::Failed, lacks).with_hint(
+                "enter the deposits that the books lack first; what is missing then is the bank's own to pay: \
+                 `lockstep bank cover DOLLARS --reference TEXT` brings it in",
+            ),
+            behind @ TransferError::CatchingUp => Self::from_error(Exit::Failed, behind)
+                .with_hint("wait until `lockstep bank serve` has printed its ready line, then repeat"),
             other => Self::from_error(Exit::Failed, other),
         }
     }

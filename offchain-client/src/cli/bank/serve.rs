@@ -113,6 +113,8 @@ impl Serve {
         if self.rewrite_log {
             bank.books().forget_log().await?;
         }
+        // From here on, not from the replay on: books that were just put into place show money that is gone.
+        bank.books().set_catching_up(true).await?;
         let restored = bank.reconcile().await?;
         if restored != Reconciled::default() {
             tracing::warn!(?restored, "came back from the log: the books are older than it");

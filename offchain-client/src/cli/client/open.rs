@@ -7,24 +7,30 @@ use clap::Args;
 use lockstep_protocol::amount::Amount;
 use lockstep_protocol::hash::{ChannelId, IdentityRoot, Nonce};
 use lockstep_protocol::key::{PublicKey, SecretKey};
+use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::memo::Memo;
 use lockstep_protocol::opening::{OpeningRequest, SignedOpening, SignedRequest};
+use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::time::{MaxDrift, Timestamp};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::units::Units;
+use lockstep_protocol::wallet_seed::WalletSeed;
 use serde::Serialize;
 
 use super::super::party::{account_key, bank, check_bank, kept_credential, take_credential};
 use super::super::{CliError, Exit, Output};
 use super::{OpenWallet, WalletArgs};
 use crate::bank::client::{BankClient, BankError};
+use crate::bank::renewal::{ask_under_identity, is_about_credential};
 use crate::entropy::random_bytes;
 use crate::home::{Access, read_small_text};
-use crate::ledger::{Ledger as _, TransactionId};
+use crate::ledger::{Ledger as _, Submitted, TransactionId};
 use crate::party::{Clock, Dollars, Span};
 use crate::stream::Terms;
-use crate::wallet::{Asked, VendorLink, Wish, terms};
+use crate::wallet::{AskError, Asked, VendorLink, Wish, terms};
 
+/// Stands in a request until it is known under which identity it is asked.
+const UNNAMED: IdentityRoot = IdentityRoot::from_bytes([0; 32]);
 /// A bank that does not answer is asked the same again this often.
 const ATTEMPTS: u32 = 5;
 
@@ -73,6 +79,49 @@ struct Opened {
     vendor_key: PublicKey,
 }
 
+/// What is asked for, but for the identity.
+struct Order {
+    request: OpeningRequest,
+    vendor: VendorLink,
+}
+
+impl Order {
+    /// Signed under an identity. Another one changes neither nonce nor payment key, so that of two such requests one can
+    /// come to a channel, whatever the bank does with them.
+    fn under(&self, client_identity: IdentityRoot, key: &SecretKey, seed: &WalletSeed, wish: &Wish) -> Asked {
+        let request = OpeningRequest { client_identity, ..self.request.clone() };
+        let payment_key = seed.payment_key(&request.nonce);
+        let signed = SignedRequest::sign(request, key, &payment_key);
+        Asked { signed, vendor: self.vendor.clone(), memo: wish.memo.clone() }
+    }
+}
+
+/// Says what was opened.
+fn report(out: &Output, channel: ChannelId, submitted: &Submitted<ChannelRecord>) {
+    let fields = submitted.record.opening().terms();
+    let opened = Opened {
+        channel_id: channel,
+        tx_id: submitted.tx_id.clone(),
+        block: submitted.block,
+        seconds: submitted.timing.total().as_secs_f64(),
+        total: fields.total,
+        unit_price: fields.unit_price,
+        count: fields.token_count,
+        expiry: fields.expiry,
+        vendor_key: fields.vendor_key,
+    };
+    out.result(&opened, |opened| {
+        format!(
+            "channel {}\nopened with {} dollars by transaction {} in block {} ({:.2} s)",
+            opened.channel_id,
+            opened.total.to_dollars(),
+            opened.tx_id,
+            opened.block,
+            opened.seconds
+        )
+    });
+}
+
 impl Open {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let memo = Memo::new(self.memo.clone())
@@ -84,7 +133,14 @@ impl Open {
         let spinner = out.spinner("asking vendor and bank");
         let info = check_bank(&bank, &open.ledger).await?;
         let ask = async |signed: &SignedRequest| ask(&bank, &key, signed, info.max_drift).await;
-        let left = open.wallet.take_up(&ask).await?;
+        let left = match open.wallet.take_up(&ask).await {
+            // Refused, hence forgotten: the bank has reserved nothing for it.
+            Err(AskError::Bank(error)) if is_about_credential(error.refusal()) => {
+                out.note("Another opening was interrupted; the bank does not know it, and it is given up.");
+                None
+            }
+            left => left?,
+        };
         let wish = self.wish(memo);
         let channel = match open.wallet.unopened(&wish).await? {
             Some(channel) => {
@@ -97,8 +153,20 @@ impl Open {
                         "Another opening was interrupted: `lockstep client pay {other}` goes on with it."
                     ));
                 }
-                let asked = self.order(&open, &bank, &key, &wish).await?;
-                open.wallet.request(asked, &ask).await?
+                let order = self.order(&open, bank.bank_key(), &key, &wish).await?;
+                let kept = self.identity(&open, &bank, &key).await?;
+                let renew = async || {
+                    out.note(
+                        "The bank does not take the credential that this wallet has; a new one was taken.",
+                    );
+                    Ok(*take_credential(&open.home, &bank, &key).await?.credential.root())
+                };
+                let request = async |identity| {
+                    let asked = order.under(identity, &key, &open.seed, &wish);
+                    open.wallet.request(asked, &ask).await.map_err(CliError::from)
+                };
+                let refusal = |error: &CliError| error.refusal().and_then(Refusal::from_number);
+                ask_under_identity(kept, refusal, renew, request).await?
             }
         };
         spinner.set_message("waiting for the ledger");
@@ -108,28 +176,7 @@ impl Open {
             ))
         })?;
         spinner.finish_and_clear();
-        let fields = submitted.record.opening().terms();
-        let opened = Opened {
-            channel_id: channel,
-            tx_id: submitted.tx_id,
-            block: submitted.block,
-            seconds: submitted.timing.total().as_secs_f64(),
-            total: fields.total,
-            unit_price: fields.unit_price,
-            count: fields.token_count,
-            expiry: fields.expiry,
-            vendor_key: fields.vendor_key,
-        };
-        out.result(&opened, |opened| {
-            format!(
-                "channel {}\nopened with {} dollars by transaction {} in block {} ({:.2} s)",
-                opened.channel_id,
-                opened.total.to_dollars(),
-                opened.tx_id,
-                opened.block,
-                opened.seconds
-            )
-        });
+        report(out, channel, &submitted);
         Ok(())
     }
 
@@ -143,20 +190,19 @@ impl Open {
         }
     }
 
-    /// The order, signed, if the vendor would take such a channel.
+    /// What is asked for, if the vendor would take such a channel.
     async fn order(
         &self,
         open: &OpenWallet,
-        bank: &BankClient,
+        bank: &PublicKey,
         key: &SecretKey,
         wish: &Wish,
-    ) -> Result<Asked, CliError> {
+    ) -> Result<Order, CliError> {
         let terms = terms(&self.vendor, &self.vendor_ca).await?;
-        self.check_terms(&terms, open, bank.bank_key())?;
-        let identity = self.identity(open, bank, key).await?;
-        let (request, nonce) = self.request(open, &terms, identity, key, wish)?;
-        let signed = SignedRequest::sign(request, key, &open.seed.payment_key(&nonce));
-        Ok(Asked { signed, vendor: self.keep_certificate(open, &nonce)?, memo: wish.memo.clone() })
+        self.check_terms(&terms, open, bank)?;
+        let request = Self::request(open, &terms, key, wish)?;
+        let vendor = self.keep_certificate(open, &request.nonce)?;
+        Ok(Order { request, vendor })
     }
 
     /// A channel that the vendor would not take is not opened.
@@ -200,35 +246,32 @@ impl Open {
     }
 
     fn request(
-        &self,
         open: &OpenWallet,
         terms: &Terms,
-        client_identity: IdentityRoot,
         key: &SecretKey,
         wish: &Wish,
-    ) -> Result<(OpeningRequest, Nonce), CliError> {
+    ) -> Result<OpeningRequest, CliError> {
         let nonce = Nonce::from_bytes(random_bytes()?);
         let chain = TokenChain::new(nonce, &open.seed.chain_seed(&nonce), wish.token_count)
             .map_err(|error| CliError::from_error(Exit::Usage, error))?;
         let now = Clock::system().now();
         let too_long = || CliError::new(Exit::Usage, "--life is too long");
         let open_by = now.checked_add(wish.open_within()).ok_or_else(too_long)?;
-        let request = OpeningRequest {
+        Ok(OpeningRequest {
             ledger: open.ledger.ledger_id(),
             nonce,
             bank_key: open.config.bank.key,
             account_key: *key.public_key(),
             payment_key: *open.seed.payment_key(&nonce).public_key(),
             vendor_key: terms.vendor_key,
-            client_identity,
+            client_identity: UNNAMED,
             unit_price: wish.unit_price,
             token_count: wish.token_count,
             token_root: chain.root(),
             open_by,
             expiry: now.checked_add(wish.life).ok_or_else(too_long)?,
             memo_hash: wish.memo.hash(),
-        };
-        Ok((request, nonce))
+        })
     }
 
     /// The channel keeps the vendor's certificate: it is pinned for as long as the channel lives.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::party::{account_key, bank, journal, ledger};
 use super::super::{CliError, Exit, HomeArgs, Output, PassphraseArgs, stop_requested};
+use super::renewal::{PERIOD, Renewal};
 use crate::ledger::Ledger as _;
 use crate::party::Clock;
 use crate::tls::{ALPN_GRPC, ServerIdentity};
@@ -49,7 +50,7 @@ impl Serve {
         // A submission is given up after L.
         let ledger =
             ledger(&home, &config.profile, config.organization.as_str())?.with_bound(rules.commit_bound);
-        let bank = bank(&home, &config.bank)?;
+        let bank = Arc::new(bank(&home, &config.bank)?);
         warn_about_bank(&bank, &ledger).await?;
         let identity = ServerIdentity::load(&home, passphrase.as_ref())?;
         let tls = identity.server_config(ALPN_GRPC)?;
@@ -66,9 +67,12 @@ impl Serve {
         };
         let journal = Arc::new(journal(&home).await?);
         let vendor = Vendor::new(journal, Arc::new(ledger), key, rules, presence, Clock::system())
-            .with_bank(Arc::new(bank));
+            .with_closes_per_second(config.limits.closes_per_second)
+            .with_bank(Arc::clone(&bank) as _);
 
         let stop = CancellationToken::new();
+        let renewal = Renewal { key: account_key(&home, passphrase.as_ref())?, home: home.clone(), bank };
+        tokio::spawn(renewal.run(PERIOD, stop.clone()));
         let serving = tokio::spawn(vendor.serve(listener, tls, stop.clone()));
         let safety_margin_ms = u64::try_from(safety_margin.as_millis()).unwrap_or(u64::MAX);
         out.result(&Ready { ready: true, address, vendor_key, safety_margin_ms }, |ready| {
