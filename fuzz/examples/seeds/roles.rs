@@ -17,6 +17,7 @@ use lockstep_protocol::credential::{Attribute, AttributeSet};
 use lockstep_protocol::ledger::{ChannelState, FreezeReason};
 use lockstep_protocol::payment::Batch;
 use lockstep_protocol::receipt::Receipt;
+use lockstep_protocol::units::Reputation;
 use lockstep_protocol::{Amount, Challenge, EvidenceHash, MaxDrift, Refusal, Salt, Signature, Units};
 use prost::Message as _;
 
@@ -170,6 +171,11 @@ fn files(scene: &Scene) {
             statement: "no film".to_owned(),
             at,
             verdict: Some((Verdict::AtFault, at)),
+        },
+        Decision::Reputation {
+            account: *scene.payment_key().public_key(),
+            points: Reputation::from_points(70),
+            at,
         },
     ];
     for (index, decision) in decisions.into_iter().enumerate() {

@@ -8,6 +8,7 @@
 
 mod change;
 mod phase;
+mod reader;
 mod sqlite;
 mod stored;
 mod writer;
@@ -21,6 +22,7 @@ use lockstep_protocol::units::PaymentNumber;
 
 pub use self::change::{Advance, Append, Change, Evidence, NewChannel, Receipts};
 pub use self::phase::{Phase, UnknownPhase};
+pub(crate) use self::reader::ChannelReader;
 pub use self::sqlite::SqliteJournal;
 pub use self::stored::{StoredBatch, StoredChannel, StoredEvidence, StoredReceipts};
 pub use self::writer::Ticket;

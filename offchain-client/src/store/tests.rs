@@ -166,6 +166,32 @@ async fn channels_are_listed_in_pages() {
 }
 
 #[tokio::test]
+async fn rows_that_cannot_be_read_are_read_past_and_read_once_they_can_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(&folder).await;
+    for byte in 1..=5 {
+        journal.save(new_channel(byte)).await.unwrap();
+    }
+    journal.execute_for_tests("UPDATE channels SET n = -1 WHERE id IN (2, 5)").await;
+    let mut reader = ChannelReader::default();
+    let all = async |reader: &mut ChannelReader| {
+        let mut seen = Vec::new();
+        loop {
+            let page = reader.next(&journal).await.unwrap();
+            if page.is_empty() {
+                return seen;
+            }
+            seen.extend(page.into_iter().map(|stored| stored.channel));
+        }
+    };
+    assert_eq!(all(&mut reader).await, [id(1), id(3), id(4)]);
+    assert_eq!(reader.skipped(), 2);
+    journal.execute_for_tests("UPDATE channels SET n = 0 WHERE id IN (2, 5)").await;
+    assert_eq!(all(&mut reader).await, [id(2), id(5)]);
+    assert_eq!(reader.skipped(), 0);
+}
+
+#[tokio::test]
 async fn a_failed_write_stops_the_journal() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(&folder).await;

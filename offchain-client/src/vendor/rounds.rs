@@ -14,12 +14,12 @@ use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::PaymentNumber;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::rows::{Reader, in_phase};
+use super::rows::in_phase;
 use super::schedule::Place;
 use super::shared::Shared;
 use super::{Ending, Facts};
 use crate::party::replay;
-use crate::store::{Advance, Change, JournalError, Phase, StoredChannel};
+use crate::store::{Advance, Change, ChannelReader, JournalError, Phase, StoredChannel};
 
 /// How often the rounds are made.
 const ROUND: Duration = Duration::from_millis(500);
@@ -32,14 +32,14 @@ const AT_ONCE: usize = 128;
 #[derive(Debug)]
 pub(super) struct Rounds {
     shared: Arc<Shared>,
-    reader: Reader,
+    reader: ChannelReader,
     /// Since when releases are waited for.
     waiting: HashMap<ChannelId, Instant>,
 }
 
 impl Rounds {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, reader: Reader::default(), waiting: HashMap::new() }
+        Self { shared, reader: ChannelReader::default(), waiting: HashMap::new() }
     }
 
     /// Makes the rounds until the vendor stops.
@@ -78,7 +78,7 @@ impl Rounds {
 
     async fn see_new_channels(&mut self) -> Result<(), JournalError> {
         loop {
-            let page = self.reader.next(&self.shared).await?;
+            let page = self.reader.next(self.shared.journal.as_ref()).await?;
             if page.is_empty() {
                 return Ok(());
             }

@@ -17,6 +17,8 @@ pub struct Presignatures {
     ready: Vec<Presignature>,
     rows: Receiver<Vec<Presignature>>,
     to_draw: Arc<ToDraw>,
+    /// The process that drew them. A fork of it has the same ones, and not the thread that draws.
+    process: u32,
 }
 
 /// How many are still to be drawn, by whichever thread comes first.
@@ -58,11 +60,16 @@ impl Presignatures {
         let (out, rows) = sync_channel(AHEAD);
         let drawing = Arc::clone(&to_draw);
         std::thread::spawn(move || drawing.draw_all(&out));
-        Self { ready: Vec::new(), rows, to_draw }
+        Self { ready: Vec::new(), rows, to_draw, process: std::process::id() }
     }
 
-    /// Takes `count`; draws as well while none lie ready. `None` if so many are not to be had, and RFC 6979 serves instead.
+    /// Takes `count`; draws as well while none lie ready. `None` if so many are not to be had, and RFC 6979 serves instead:
+    /// so it is in a fork of the process, which discards those that it shares with it.
     pub fn take(&mut self, count: u32) -> Option<Vec<Presignature>> {
+        if self.process != std::process::id() {
+            self.ready.clear();
+            return None;
+        }
         let count = usize::try_from(count).ok()?;
         while self.ready.len() < count {
             let row = self.rows.try_recv().ok().or_else(|| self.to_draw.row());
@@ -86,5 +93,15 @@ mod tests {
         }
         assert!(presignatures.take(1).is_none());
         assert!(Presignatures::start(10).take(11).is_none());
+    }
+
+    #[test]
+    fn another_process_discards_what_it_was_forked_with() {
+        let mut presignatures = Presignatures::start(10);
+        let ready = presignatures.take(10).unwrap();
+        // As a fork finds them: drawn, not used, and by another process than itself.
+        let mut forked = Presignatures { ready, process: std::process::id() ^ 1, ..presignatures };
+        assert!(forked.take(0).is_none());
+        assert!(forked.ready.is_empty());
     }
 }

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::submission::{Submission, submission};
-use super::world::{Granted, World, proven, secret, time};
+use super::world::{Backup, Granted, World, proven, secret, time};
 use crate::ledger::LedgerEvent;
 
 const CLIENTS: [u8; 2] = [1, 2];
@@ -75,7 +75,7 @@ struct History {
     deposits: Vec<(u8, u64)>,
     requests: u8,
     /// Copies of the books, each with how often the log had been lost.
-    backups: Vec<(Vec<u8>, u32)>,
+    backups: Vec<(Backup, u32)>,
     logs_lost: u32,
 }
 

@@ -77,14 +77,10 @@ async fn a_line_that_a_crash_cut_short_is_cut_off_and_a_damaged_one_is_not_passe
 #[tokio::test]
 async fn books_of_yesterday_learn_what_was_signed_since() {
     let (mut world, identity) = world().await;
-    let books = world.folder.path().join("books.db");
-    world.bank.books().close().await;
-    let backup = std::fs::read(&books).unwrap();
-    world.restart().await;
+    let backup = world.backup().await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
     let rich = world.grant((CLIENT, identity), VENDOR, (1, 400), 2).await.unwrap();
-    world.bank.books().close().await;
-    std::fs::write(&books, &backup).unwrap();
+    world.put_back(&backup).await;
     assert_eq!(world.restart().await, 2);
     assert_eq!(world.account(CLIENT).await.reserved, Amount::from_micros(1_000));
     let again = world.bank.grant(&proven(CLIENT), granted.request.clone()).await.unwrap();
@@ -97,14 +93,10 @@ async fn books_of_yesterday_learn_what_was_signed_since() {
 #[tokio::test]
 async fn where_the_restored_account_lacks_the_money_suspense_pays_and_an_alarm_says_so() {
     let (mut world, identity) = world().await;
-    let books = world.folder.path().join("books.db");
-    world.bank.books().close().await;
-    let backup = std::fs::read(&books).unwrap();
-    world.restart().await;
+    let backup = world.backup().await;
     world.deposit(CLIENT, 5_000, "lost with the books").await;
     let granted = world.grant((CLIENT, identity), VENDOR, (1, 5_500), 1).await.unwrap();
-    world.bank.books().close().await;
-    std::fs::write(&books, &backup).unwrap();
+    world.put_back(&backup).await;
     assert_eq!(world.restart().await, 1);
     let audit = world.bank.books().audit().await.unwrap();
     assert!(audit.adds_up(), "{audit:?}");
@@ -139,19 +131,15 @@ async fn a_log_that_has_lost_a_line_is_not_used_until_it_is_written_again() {
 /// Books as they were before anything was granted, and what was granted since.
 async fn restored(lines: impl FnOnce(&World, NewChannel) -> Vec<NewChannel>) -> World {
     let (mut world, identity) = world().await;
-    let (books, log) = (world.folder.path().join("books.db"), world.folder.path().join("openings.jsonl"));
-    world.bank.books().close().await;
-    let backup = std::fs::read(&books).unwrap();
-    world.restart().await;
+    let backup = world.backup().await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 60), 1).await.unwrap();
-    world.bank.books().close().await;
-    std::fs::write(&books, &backup).unwrap();
-    std::fs::write(&log, "").unwrap();
+    world.put_back(&backup).await;
+    std::fs::write(world.log_file(), "").unwrap();
     world.restart().await;
     let channel = NewChannel { request: granted.request, opening: granted.opening };
     let text: Vec<_> =
         lines(&world, channel).iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
-    std::fs::write(&log, text.concat()).unwrap();
+    std::fs::write(world.log_file(), text.concat()).unwrap();
     world
 }
 

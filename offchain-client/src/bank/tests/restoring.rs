@@ -8,7 +8,7 @@ use lockstep_protocol::ledger::{FreezeReason, Standing};
 use lockstep_protocol::units::Units;
 
 use super::ledger::Fault;
-use super::world::{CLIENT, Granted, VENDOR, World, ledger_id, proven, secret};
+use super::world::{Backup, CLIENT, Granted, VENDOR, World, ledger_id, proven, secret};
 use crate::bank::books::{Decision, Subject, Verdict};
 use crate::bank::decision::SignedDecision;
 use crate::bank::fraud::FraudError;
@@ -27,7 +27,7 @@ async fn opened() -> (World, Granted) {
 }
 
 /// Books and log lose an opening, which the ledger brings back, and its client is convicted.
-async fn convicted_in_suspense(world: &mut World, identity: IdentityRoot, backup: &[u8]) -> Granted {
+async fn convicted_in_suspense(world: &mut World, identity: IdentityRoot, backup: &Backup) -> Granted {
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
     world.restore(backup, false).await;
     wait(world, 1);

@@ -154,14 +154,10 @@ async fn a_refund_before_its_time_by_the_banks_clock_raises_an_alarm() {
 #[tokio::test]
 async fn an_opening_that_the_books_have_lost_is_paid_from_suspense() {
     let (mut world, identity) = at_sixty(World::on_file().await).await;
-    let books = world.folder.path().join("books.db");
-    world.bank.books().close().await;
-    let backup = std::fs::read(&books).unwrap();
-    world.restart().await;
+    let backup = world.backup().await;
     let granted = world.grant((CLIENT, identity), VENDOR, (10, 100), 1).await.unwrap();
-    world.bank.books().close().await;
-    std::fs::write(&books, &backup).unwrap();
-    std::fs::remove_file(world.folder.path().join("openings.jsonl")).unwrap();
+    world.put_back(&backup).await;
+    std::fs::remove_file(world.log_file()).unwrap();
     world.restart().await;
     world.see(&world.open(&granted).unwrap().unwrap()).await;
     world.see(&world.close_by_release(&granted, 4).unwrap().unwrap()).await;

@@ -1,5 +1,6 @@
 //! A bank with accounts, and everything that can happen to a channel.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -50,6 +51,21 @@ pub(super) struct World {
     registration: BankRegistration,
     url: String,
     clock: Arc<AtomicU64>,
+}
+
+/// Files of closed books. Two connections that end at one time can each leave the write-ahead log to the other.
+#[derive(Clone)]
+pub(super) struct Backup {
+    books: Option<Vec<u8>>,
+    log: Option<Vec<u8>>,
+}
+
+fn read(file: &Path) -> Option<Vec<u8>> {
+    match std::fs::read(file) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// A channel whose opening the bank has granted.
@@ -155,15 +171,15 @@ impl World {
     }
 
     /// A copy of the books as they are; the bank is restarted for it.
-    pub(super) async fn backup(&mut self) -> Vec<u8> {
+    pub(super) async fn backup(&mut self) -> Backup {
         self.bank.books().close().await;
-        let copy = std::fs::read(self.folder.path().join("books.db")).unwrap();
+        let copy = Backup { books: read(&self.books_file("")), log: read(&self.books_file("-wal")) };
         self.restart().await;
         copy
     }
 
     /// Puts a copy of the books into place, and starts the bank; how many openings came back from the log.
-    pub(super) async fn restore(&mut self, backup: &[u8], keep_log: bool) -> u64 {
+    pub(super) async fn restore(&mut self, backup: &Backup, keep_log: bool) -> u64 {
         if !keep_log {
             std::fs::remove_file(self.log_file()).unwrap();
         }
@@ -171,9 +187,8 @@ impl World {
     }
 
     /// As [`World::restore`] with the log as it is; with `rewrite` as with --rewrite-log: it is not what it was.
-    pub(super) async fn restore_rewriting(&mut self, backup: &[u8], rewrite: bool) -> u64 {
-        self.bank.books().close().await;
-        std::fs::write(self.folder.path().join("books.db"), backup).unwrap();
+    pub(super) async fn restore_rewriting(&mut self, backup: &Backup, rewrite: bool) -> u64 {
+        self.put_back(backup).await;
         if rewrite {
             let books = Books::connect(&self.url).await.unwrap();
             books.forget_log().await.unwrap();
@@ -182,7 +197,22 @@ impl World {
         self.restart().await
     }
 
-    pub(super) fn log_file(&self) -> std::path::PathBuf {
+    /// Puts a copy of the books into place; the bank is stopped.
+    pub(super) async fn put_back(&self, backup: &Backup) {
+        self.bank.books().close().await;
+        for (ending, content) in [("", &backup.books), ("-wal", &backup.log), ("-shm", &None)] {
+            match content {
+                Some(bytes) => std::fs::write(self.books_file(ending), bytes).unwrap(),
+                None => drop(std::fs::remove_file(self.books_file(ending))),
+            }
+        }
+    }
+
+    fn books_file(&self, ending: &str) -> PathBuf {
+        self.folder.path().join(format!("books.db{ending}"))
+    }
+
+    pub(super) fn log_file(&self) -> PathBuf {
         self.folder.path().join("openings.jsonl")
     }
 

@@ -157,7 +157,7 @@ impl Open {
                 let kept = self.identity(&open, &bank, &key).await?;
                 let renew = async || {
                     out.note(
-                        "The bank does not take the credential that this wallet has; a new one was taken.",
+                        "The bank does not take the credential that this wallet has; a new one is taken.",
                     );
                     Ok(*take_credential(&open.home, &bank, &key).await?.credential.root())
                 };

@@ -10,14 +10,11 @@ use serde::Serialize;
 
 use super::super::output::table;
 use super::super::party;
-use super::super::{CliError, HomeArgs, Output};
+use super::super::{CliError, Exit, HomeArgs, Output};
 use crate::party::replay;
-use crate::store::{Journal as _, Phase, StoredChannel};
+use crate::store::{ChannelReader, Phase, StoredChannel};
 use crate::stream::Settled;
 use crate::vendor::{Ending, Facts};
-
-/// Channels in one page of the journal.
-const PAGE: u32 = 100;
 
 /// Flags of `vendor channels`.
 #[derive(Args, Debug)]
@@ -55,17 +52,30 @@ impl Row {
 impl Channels {
     pub(super) async fn run(self, out: &Output) -> Result<(), CliError> {
         let journal = party::journal(&self.home.open()?).await?;
-        let (mut rows, mut after) = (Vec::new(), 0);
+        let (mut rows, mut broken, mut reader) = (Vec::new(), 0, ChannelReader::default());
         loop {
-            let page = journal.channels(after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.place;
+            let page = reader.next(&journal).await?;
+            if page.is_empty() {
+                break;
+            }
             for stored in &page {
-                rows.push(row(stored)?);
+                match row(stored) {
+                    Ok(row) => rows.push(row),
+                    Err(error) => {
+                        tracing::error!(channel = %stored.channel, %error, "a channel's row cannot be read");
+                        broken += 1;
+                    }
+                }
             }
         }
         out.result(&rows, |rows| text(rows));
-        Ok(())
+        match broken + reader.skipped() {
+            0 => Ok(()),
+            broken => {
+                Err(CliError::new(Exit::Mismatch, format!("{broken} rows of the journal cannot be read"))
+                    .with_hint("they are named above; the vendor closes its other channels all the same"))
+            }
+        }
     }
 }
 
