@@ -70,6 +70,20 @@ for (const name of names) {
   });
 }
 
+for (const name of names) {
+  test(`metadata of "${name}"`, async () => {
+    const contract = peers[0].network.getContract(name, 'org.hyperledger.fabric');
+    const { contracts } = JSON.parse(text(await contract.evaluateTransaction('GetMetadata')));
+    const transactions = Object.values(contracts).flatMap((found) => found.transactions ?? []);
+    const named = new Map(transactions.map((found) => [found.name, found]));
+    for (const { call: [called] } of runs.get(name)) assert.ok(named.has(called), called);
+    // Plain JavaScript has no types to tell of.
+    if (!['basic-rust', 'basic-go'].includes(name)) return;
+    const types = named.get('CreateAsset').parameters.map(({ schema }) => schema.type);
+    assert.deepEqual(types, ['string', 'string', 'integer', 'string', 'integer']);
+  });
+}
+
 test('all of them are the same to a client', { skip: names.length < 2 && 'one implementation only' }, () => {
   const [reference, ...others] = names;
   for (const other of others) assert.deepEqual(runs.get(other), runs.get(reference), other);

@@ -126,7 +126,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Has messages hashed like this before they are signed, instead of as the signer says.
+    /// Has messages hashed like this before they are signed, instead of as the signer says. Where there is no signer,
+    /// since signatures are handed in, it is SHA-256 unless this says otherwise: [`Hash::None`] for Ed25519.
     pub fn hash(mut self, hash: Hash) -> Self {
         self.hash = Some(hash);
         self

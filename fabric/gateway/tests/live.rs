@@ -153,9 +153,10 @@ async fn blocks_as_they_commit() {
     assert!(names.contains(&"_lifecycle"), "{names:?}");
 
     let admin = organization.admin().unwrap();
-    let gateway = world.profile.gateway(organization, admin).unwrap().connect_lazy().unwrap();
-    let request = gateway.network(world.profile.channel.as_str()).block_events().from_block(number).request();
     let signer = world.profile.signer(admin).unwrap();
+    let gateway = world.profile.gateway(organization, admin).unwrap();
+    let gateway = gateway.hash(signer.hash()).connect_lazy().unwrap();
+    let request = gateway.network(world.profile.channel.as_str()).block_events().from_block(number).request();
     let signature = signer.sign(&request.digest()).await.unwrap();
     let taken_up = gateway.block_events_from_bytes::<Block>(&request.bytes()).unwrap();
     let block = timeout(DEADLINE, taken_up.with_signature(signature).stream().next()).await.unwrap();
@@ -194,8 +195,9 @@ async fn a_transaction_signed_elsewhere_and_submitted_twice() {
 
     let organization = &world.profile.organizations[0];
     let admin = organization.admin().unwrap();
-    let gateway = world.profile.gateway(organization, admin).unwrap().connect_lazy().unwrap();
     let signer = world.profile.signer(admin).unwrap();
+    let gateway = world.profile.gateway(organization, admin).unwrap();
+    let gateway = gateway.hash(signer.hash()).connect_lazy().unwrap();
     let contract = gateway.network(channel).contract("_lifecycle");
     let proposal = contract.proposal("CommitChaincodeDefinition").argument(commit_arguments(&definition));
     let proposal = proposal.organizations(msp_ids).build();
