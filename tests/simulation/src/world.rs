@@ -319,7 +319,10 @@ impl World {
                 self.grant_wishes(wishes);
             }
             Letter::ToClient(channel, connection, message) if self.wallet.alive => {
-                if let (ToClient::Welcome(welcome), Some(seen)) = (&message, self.seen.get_mut(channel)) {
+                // A greeting while a payment is being saved is passed over: that payment was signed before it.
+                if let (ToClient::Welcome(welcome), Some(seen)) = (&message, self.seen.get_mut(channel))
+                    && self.wallet.driver.is_idle()
+                {
                     seen.shown = welcome.last.number;
                 }
                 let record = self.ledger.record(channel);
