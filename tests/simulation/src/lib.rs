@@ -45,7 +45,7 @@ pub use invariant::Broken;
 pub use reached::{Lived, Stage, Total};
 pub use world::Planted;
 
-use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::strategy::{BoxedStrategy, Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::world::World;
@@ -73,6 +73,11 @@ impl std::fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+thread_local! {
+    /// Made once: to make it takes as long as to draw a history from it.
+    static HISTORIES: BoxedStrategy<(Setup, Vec<Action>)> = history().boxed();
+}
 
 /// Lives through one history.
 ///
@@ -108,7 +113,7 @@ pub fn try_seed(seed: u64, planted: Planted) -> Result<Lived, Box<Failure>> {
     bytes.iter_mut().zip(seed.to_be_bytes()).for_each(|(to, from)| *to = from);
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let mut tree = history().new_tree(&mut runner).expect("nothing is filtered");
+    let mut tree = HISTORIES.with(|histories| histories.new_tree(&mut runner)).expect("nothing is filtered");
     let (setup, actions) = tree.current();
     let (broken, actions) = match live(setup, &actions, planted) {
         Ok(lived) => return Ok(lived),

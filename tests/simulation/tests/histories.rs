@@ -1,6 +1,6 @@
 //! The short form, and the proof that each invariant can fail: a planted defect is found and named.
 
-use lockstep_simulation::{Planted, Stage, Total, try_seed};
+use lockstep_simulation::{Action, Planted, Role, Setup, Stage, Total, live, try_seed};
 
 /// Histories of the short form.
 const HISTORIES: u64 = 2000;
@@ -28,6 +28,20 @@ fn every_invariant_holds_in_every_history_and_most_histories_get_somewhere() {
         "ends claimed",
     ];
     assert!(marks.into_iter().all(|mark| marked(mark) > 0), "{total}");
+}
+
+/// A wallet from an old copy has signed payment 1 again, which costs nothing: the vendor had not shown the first one. It is being
+/// saved when the vendor lies about a payment 1.
+#[test]
+fn a_lie_about_a_payment_that_is_being_saved_is_no_word_that_came_before_it() {
+    let (wallet, connected) = (Role::Wallet, [Action::Connect(0), Action::Deliver(0), Action::Deliver(0)]);
+    let opened = [Action::Grant(0, false), Action::Open(0), Action::Order(0)];
+    let lost = [Action::Pay(0, 1, 1), Action::Copy(wallet), Action::Flush(wallet), Action::Drop(0)];
+    let again = [Action::Pay(0, 1, 1), Action::CheatTake(0, 4), Action::Deliver(1), Action::Flush(wallet)];
+    let back = [Action::Rollback(wallet)];
+    let actions = [&opened[..], &connected, &lost, &back, &connected, &again].concat();
+    let setup = Setup { client_cheats: false, vendor_cheats: true, offsets: [0; 5] };
+    live(setup, &actions, Planted::Nothing).unwrap();
 }
 
 #[track_caller]
