@@ -178,7 +178,7 @@ impl Bench {
     /// When the folder cannot be written.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        let files = generate::organisation(folder, "org1.example.com").expect("an empty folder");
+        let files = generate::organization(folder, "org1.example.com").expect("an empty folder");
         let mut msps = MspManager::default();
         msps.add("Org1MSP", &files.ca()).expect("just written");
         let signer = Signer::load("Org1MSP", &files.user_certificate("User1"), &files.user_key("User1"))

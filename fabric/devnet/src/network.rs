@@ -26,7 +26,7 @@ use crate::core::definition::Definitions;
 use crate::core::policy::Policy;
 use crate::gateway::GatewayService;
 use crate::identity::generate::{self, PEER_HOST};
-use crate::identity::layout::OrganisationFiles;
+use crate::identity::layout::OrganizationFiles;
 use crate::identity::msp::MspManager;
 use crate::identity::signer::Signer;
 use crate::inspect::socket::Socket;
@@ -171,7 +171,7 @@ impl Devnet {
             .map_err(|source| NetworkError::Folder { path: folder.to_owned(), source })?;
         let mut listeners = Vec::new();
         for organization in &mut config.organizations {
-            generate::organisation(&organizations, &organization.domain)?;
+            generate::organization(&organizations, &organization.domain)?;
             let listener = listen(&organization.gateway).await?;
             // Port 0 has become a real one.
             if let Ok(address) = listener.local_addr() {
@@ -189,7 +189,7 @@ impl Devnet {
         let client_authorities = client_authorities(&organizations, &config)?;
         let mut servers = Vec::new();
         for (organization, listener) in config.organizations.iter().zip(listeners) {
-            let files = OrganisationFiles::new(&organizations, &organization.domain);
+            let files = OrganizationFiles::new(&organizations, &organization.domain);
             servers.push((server(&files, client_authorities.as_deref())?, listener));
         }
         config.write(folder)?;
@@ -301,7 +301,7 @@ fn make_channel(
 ) -> Result<Channel, NetworkError> {
     let mut msps = MspManager::default();
     for Organization { msp_id, domain, .. } in &config.organizations {
-        msps.add(msp_id, &OrganisationFiles::new(organizations, domain).ca())?;
+        msps.add(msp_id, &OrganizationFiles::new(organizations, domain).ca())?;
     }
     let mut definitions = Definitions::new(config.msp_ids());
     let majority = Policy::read("MAJORITY Endorsement", &config.msp_ids()).map_err(ConfigError::Majority)?;
@@ -328,7 +328,7 @@ fn make_endorsers(
         Features { batches: config.batches, rich_queries: config.state_database == StateDatabase::CouchDb };
     let mut endorsers = Vec::new();
     for Organization { msp_id, domain, gateway, .. } in &config.organizations {
-        let files = OrganisationFiles::new(&organizations, domain);
+        let files = OrganizationFiles::new(&organizations, domain);
         let signer = Signer::load(msp_id, &files.host_certificate(PEER_HOST), &files.host_key(PEER_HOST))?;
         let mut processes = BTreeMap::new();
         for chaincode in &config.chaincodes {
@@ -382,12 +382,12 @@ fn client_authorities(organizations: &Path, config: &Config) -> Result<Option<Ve
     }
     let mut authorities = Vec::new();
     for Organization { domain, .. } in &config.organizations {
-        authorities.extend(read_tls(&OrganisationFiles::new(organizations, domain).tls_ca())?);
+        authorities.extend(read_tls(&OrganizationFiles::new(organizations, domain).tls_ca())?);
     }
     Ok(Some(authorities))
 }
 
-fn server(files: &OrganisationFiles, client_authorities: Option<&[u8]>) -> Result<Server, NetworkError> {
+fn server(files: &OrganizationFiles, client_authorities: Option<&[u8]>) -> Result<Server, NetworkError> {
     let certificate = read_tls(&files.host_tls_certificate(PEER_HOST))?;
     let key = read_tls(&files.host_tls_key(PEER_HOST))?;
     let mut tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));

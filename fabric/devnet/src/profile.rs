@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::config::{Config, Organization};
 use crate::identity::generate::{CHAINCODE_HOST, PEER_HOST};
-use crate::identity::layout::OrganisationFiles;
+use crate::identity::layout::OrganizationFiles;
 
 /// Name of the profile in the network's folder.
 pub(crate) const FILE: &str = "profile.toml";
@@ -106,7 +106,7 @@ pub(crate) fn write(config: &Config, folder: &Path) -> Result<(), ProfileError> 
 /// Writes an organisation's connection profile, in the form that Fabric's older client libraries and tools read, beside
 /// its identities: `connection-bank.json`.
 fn write_connection(config: &Config, organization: &Organization, folder: &Path) -> Result<(), ProfileError> {
-    let files = OrganisationFiles::new(&folder.join("organizations"), &organization.domain);
+    let files = OrganizationFiles::new(&folder.join("organizations"), &organization.domain);
     let name = organization.name.to_ascii_lowercase();
     let path = files.folder().join(format!("connection-{name}.json"));
     let failed = |source| ProfileError::Write { path: path.clone(), source };
@@ -134,7 +134,7 @@ fn write_connection(config: &Config, organization: &Organization, folder: &Path)
 }
 
 fn describe<'a>(config: &'a Config, organization: &'a Organization) -> ProfileOrganization<'a> {
-    let files = OrganisationFiles::new(Path::new("organizations"), &organization.domain);
+    let files = OrganizationFiles::new(Path::new("organizations"), &organization.domain);
     let member = |user: &str| Member {
         cert: files.user_certificate(user),
         key: files.user_key(user),

@@ -12,7 +12,7 @@ use rcgen::{
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use super::layout::OrganisationFiles;
+use super::layout::OrganizationFiles;
 use super::signature::EcdsaSignature;
 
 /// Life of the certificates, as cryptogen's: ten years without the leap days.
@@ -51,13 +51,13 @@ pub enum GenerateError {
 ///
 /// # Errors
 /// When a file cannot be written or a certificate cannot be made.
-pub fn organisation(organizations: &Path, domain: &str) -> Result<OrganisationFiles, GenerateError> {
-    let files = OrganisationFiles::new(organizations, domain);
+pub fn organization(organizations: &Path, domain: &str) -> Result<OrganizationFiles, GenerateError> {
+    let files = OrganizationFiles::new(organizations, domain);
     if files.folder().exists() {
         return Ok(files);
     }
     let unfinished = organizations.join(".unfinished");
-    let made = OrganisationFiles::new(&unfinished, domain);
+    let made = OrganizationFiles::new(&unfinished, domain);
     if made.folder().exists() {
         fs::remove_dir_all(made.folder()).map_err(|source| failed(made.folder(), source))?;
     }
@@ -144,14 +144,14 @@ fn subject(common_name: &str, unit: Option<&str>) -> CertificateParams {
 }
 
 struct Organisation {
-    files: OrganisationFiles,
+    files: OrganizationFiles,
     domain: String,
     ca: Authority,
     tls_ca: Authority,
 }
 
 impl Organisation {
-    fn new(files: OrganisationFiles, domain: &str) -> Result<Self, rcgen::Error> {
+    fn new(files: OrganizationFiles, domain: &str) -> Result<Self, rcgen::Error> {
         let (ca, tls_ca) = (Authority::new("ca", domain)?, Authority::new("tlsca", domain)?);
         Ok(Self { files, domain: domain.to_owned(), ca, tls_ca })
     }

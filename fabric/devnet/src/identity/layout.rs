@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 /// The folder of one peer organisation, `peerOrganizations/<domain>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OrganisationFiles {
+pub struct OrganizationFiles {
     folder: PathBuf,
     domain: String,
 }
 
-impl OrganisationFiles {
+impl OrganizationFiles {
     /// The organisation `domain` below the folder `organizations`.
     #[must_use]
     pub fn new(organizations: &Path, domain: &str) -> Self {

@@ -7,5 +7,5 @@ pub(crate) mod msp;
 pub(crate) mod signature;
 pub(crate) mod signer;
 
-pub use generate::{GenerateError, organisation};
-pub use layout::OrganisationFiles;
+pub use generate::{GenerateError, organization};
+pub use layout::OrganizationFiles;

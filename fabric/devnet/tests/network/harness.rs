@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hlf_devnet::config::{Config, Sketch};
-use hlf_devnet::identity::{OrganisationFiles, organisation};
+use hlf_devnet::identity::{self, OrganizationFiles};
 use hlf_devnet::network::{Clock, Devnet};
 use hlf_gateway::{Contract, Endpoint, Gateway, Identity, Network, P256Signer, Signer, Tls};
 use hlf_shim::{ServerConfig, TlsConfig, serve};
@@ -96,7 +96,7 @@ impl TestNetwork {
         address: &str,
     ) -> (SocketAddr, CancellationToken) {
         let organization = &self.config.organizations[index];
-        let files = organisation(&self.organizations(), &organization.domain).unwrap();
+        let files = identity::organization(&self.organizations(), &organization.domain).unwrap();
         let file = |path| std::fs::read(path).unwrap();
         let tls = TlsConfig::new(
             file(files.host_tls_certificate("chaincode")),
@@ -121,8 +121,8 @@ impl TestNetwork {
         self.folder.path().join("organizations")
     }
 
-    pub(crate) fn files(&self, index: usize) -> OrganisationFiles {
-        OrganisationFiles::new(&self.organizations(), &self.config.organizations[index].domain)
+    pub(crate) fn files(&self, index: usize) -> OrganizationFiles {
+        OrganizationFiles::new(&self.organizations(), &self.config.organizations[index].domain)
     }
 
     /// Where an organisation's gateway listens.

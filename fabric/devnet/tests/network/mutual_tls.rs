@@ -48,7 +48,7 @@ async fn members_of_all_organisations_come_in_and_nobody_else() {
     }
     // With no certificate, and with one whose authority is no organisation's.
     let stranger = tempfile::tempdir().unwrap();
-    let stranger = hlf_devnet::identity::organisation(stranger.path(), "stranger.test").unwrap();
+    let stranger = hlf_devnet::identity::organization(stranger.path(), "stranger.test").unwrap();
     let file = |path| std::fs::read(path).unwrap();
     let theirs = server(&network).client_certificate(
         file(stranger.user_tls_certificate("User1")),

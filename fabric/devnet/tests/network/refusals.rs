@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use hlf_devnet::identity::organisation;
+use hlf_devnet::identity::organization;
 use hlf_gateway::{Code, Digest, P256Signer, SignError, Signature, Signer, TransactionError};
 use hlf_proto::lifecycle::ApproveChaincodeDefinitionForMyOrgResult as Empty;
 
@@ -120,7 +120,7 @@ async fn signatures_that_do_not_count() {
 async fn identities_that_do_not_belong() {
     let network = TestNetwork::start().await;
     let elsewhere = tempfile::tempdir().unwrap();
-    let foreign = organisation(elsewhere.path(), "bank.lockstep.test").unwrap();
+    let foreign = organization(elsewhere.path(), "bank.lockstep.test").unwrap();
     let stranger = network
         .network_as(0, &foreign.user_certificate("User1"), signer(&foreign.user_key("User1")))
         .await

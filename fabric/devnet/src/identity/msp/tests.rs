@@ -2,24 +2,24 @@ use std::time::Duration;
 
 use super::*;
 use crate::identity::generate;
-use crate::identity::layout::OrganisationFiles;
+use crate::identity::layout::OrganizationFiles;
 use crate::identity::signer::Signer;
 
 struct Fixture {
     msps: MspManager,
-    files: OrganisationFiles,
+    files: OrganizationFiles,
     folder: tempfile::TempDir,
 }
 
 fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
-    let files = generate::organisation(folder.path(), "bank.test").unwrap();
+    let files = generate::organization(folder.path(), "bank.test").unwrap();
     let mut msps = MspManager::default();
     msps.add("BankMSP", &files.ca()).unwrap();
     Fixture { msps, files, folder }
 }
 
-fn user(files: &OrganisationFiles, msp_id: &str, user: &str) -> Signer {
+fn user(files: &OrganizationFiles, msp_id: &str, user: &str) -> Signer {
     Signer::load(msp_id, &files.user_certificate(user), &files.user_key(user)).unwrap()
 }
 
@@ -63,7 +63,7 @@ fn strangers_are_refused() {
     let Fixture { msps, files, folder: _folder } = fixture();
     let elsewhere = tempfile::tempdir().unwrap();
     // The same names, other keys.
-    let foreign = generate::organisation(elsewhere.path(), "bank.test").unwrap();
+    let foreign = generate::organization(elsewhere.path(), "bank.test").unwrap();
     let signer = user(&foreign, "BankMSP", "User1");
     let refused = msps.identify(signer.identity()).unwrap_err();
     assert!(matches!(refused, IdentityError::Invalid(CertificateError::Issuer)), "{refused:?}");
@@ -86,7 +86,7 @@ fn identities_are_made_once_with_keys_for_the_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let Fixture { files, folder, .. } = fixture();
     let before = std::fs::read(files.user_key("User1")).unwrap();
-    generate::organisation(folder.path(), "bank.test").unwrap();
+    generate::organization(folder.path(), "bank.test").unwrap();
     assert_eq!(std::fs::read(files.user_key("User1")).unwrap(), before);
     for secret in [files.user_key("User1"), files.host_tls_key("peer0"), files.folder().join("ca/priv_sk")] {
         assert_eq!(std::fs::metadata(&secret).unwrap().permissions().mode() & 0o777, 0o600, "{secret:?}");
