@@ -148,13 +148,13 @@ pub fn history() -> impl Strategy<Value = (Setup, Vec<Action>)> {
         offsets: [c, v, b, e, f],
     });
     // Most defects show in a short history, and many short ones are lived through in the time of a long one.
-    let then = prop_oneof![3 => vec(action(), 0..20), 1 => vec(action(), 20..80)];
+    let then = prop_oneof![5 => vec(action(), 0..12), 1 => vec(action(), 30..80)];
     (setup, beginning(), then).prop_map(|(setup, first, then)| (setup, [first, then].concat()))
 }
 
 /// The usual course of one channel, in most histories with a death in it.
 fn beginning() -> impl Strategy<Value = Vec<Action>> {
-    let death = prop_oneof![3 => party().prop_map(|role| vec![Action::Crash(role)]), 1 => Just(Vec::new())];
+    let death = prop_oneof![7 => party().prop_map(|role| vec![Action::Crash(role)]), 1 => Just(Vec::new())];
     channel().prop_flat_map(move |c| {
         let go = || (1..4_u8).prop_map(move |units| Action::Go(c, units));
         (vec(go(), 6..18), death.clone(), vec(go(), 6..16))
