@@ -81,7 +81,7 @@ struct History {
 
 impl History {
     async fn new() -> Self {
-        let mut world = World::on_file().await;
+        let world = World::on_file().await;
         let mut identities = Vec::new();
         for party in CLIENTS {
             identities.push(world.join(party).await);

@@ -1,6 +1,6 @@
 //! A bank with accounts, and everything that can happen to a channel.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use lockstep_protocol::time::{MaxDrift, Timestamp};
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::units::{PaymentNumber, Units};
 use lockstep_protocol::wallet_seed::WalletSeed;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 
 use super::ledger::TestLedger;
@@ -51,22 +51,13 @@ pub(super) struct World {
     registration: BankRegistration,
     url: String,
     clock: Arc<AtomicU64>,
+    /// How often a copy of the books was put into place.
+    restored: u32,
 }
 
-/// Files of closed books. Two connections that end at one time can each leave the write-ahead log to the other.
+/// A copy of the books, whole whatever their connections do meanwhile.
 #[derive(Clone)]
-pub(super) struct Backup {
-    books: Option<Vec<u8>>,
-    log: Option<Vec<u8>>,
-}
-
-fn read(file: &Path) -> Option<Vec<u8>> {
-    match std::fs::read(file) {
-        Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => panic!("{error}"),
-    }
-}
+pub(super) struct Backup(Vec<u8>);
 
 /// A channel whose opening the bank has granted.
 pub(super) struct Granted {
@@ -160,7 +151,7 @@ impl World {
         let registered = rules::register_bank(None, &command, &submitter, &ledger_id(), at(time(START)));
         let Ok(Outcome::Changed(registration)) = registered else { panic!("{registered:?}") };
         let ledger = Arc::new(TestLedger::new(ledger_id(), registration.clone(), Arc::clone(&clock)));
-        Self { folder, bank, ledger, registration, url, clock }
+        Self { folder, bank, ledger, registration, url, clock, restored: 0 }
     }
 
     /// Closes the bank as a kill would, and starts it again from its files.
@@ -170,12 +161,15 @@ impl World {
         self.bank.reconcile().await.unwrap().openings
     }
 
-    /// A copy of the books as they are; the bank is restarted for it.
-    pub(super) async fn backup(&mut self) -> Backup {
-        self.bank.books().close().await;
-        let copy = Backup { books: read(&self.books_file("")), log: read(&self.books_file("-wal")) };
-        self.restart().await;
-        copy
+    /// A copy of the books as they are. Unlike one by `bank backup` it does not know that it is one.
+    pub(super) async fn backup(&self) -> Backup {
+        let copy = tempfile::tempdir().unwrap();
+        let file = copy.path().join("books.db");
+        let mut books = SqliteConnection::connect(&self.url).await.unwrap();
+        let vacuum = sqlx::query("VACUUM INTO $1").bind(file.to_str().unwrap());
+        vacuum.execute(&mut books).await.unwrap();
+        books.close().await.unwrap();
+        Backup(std::fs::read(file).unwrap())
     }
 
     /// Puts a copy of the books into place, and starts the bank; how many openings came back from the log.
@@ -197,19 +191,14 @@ impl World {
         self.restart().await
     }
 
-    /// Puts a copy of the books into place; the bank is stopped.
-    pub(super) async fn put_back(&self, backup: &Backup) {
+    /// Puts a copy of the books into place; the bank is stopped. The file is another one: nothing that was left beside the books
+    /// before, or still has them open, meets the copy.
+    pub(super) async fn put_back(&mut self, backup: &Backup) {
         self.bank.books().close().await;
-        for (ending, content) in [("", &backup.books), ("-wal", &backup.log), ("-shm", &None)] {
-            match content {
-                Some(bytes) => std::fs::write(self.books_file(ending), bytes).unwrap(),
-                None => drop(std::fs::remove_file(self.books_file(ending))),
-            }
-        }
-    }
-
-    fn books_file(&self, ending: &str) -> PathBuf {
-        self.folder.path().join(format!("books.db{ending}"))
+        self.restored += 1;
+        let file = self.folder.path().join(format!("books-{}.db", self.restored));
+        std::fs::write(&file, &backup.0).unwrap();
+        self.url = sqlite_url(&file);
     }
 
     pub(super) fn log_file(&self) -> PathBuf {
