@@ -12,6 +12,15 @@ async fn journal(folder: &tempfile::TempDir) -> SqliteJournal {
     SqliteJournal::open(&folder.path().join("journal.db")).await.unwrap()
 }
 
+/// With the channels 1 to 5.
+async fn journal_of_five(folder: &tempfile::TempDir) -> SqliteJournal {
+    let journal = journal(folder).await;
+    for byte in 1..=5 {
+        journal.save(new_channel(byte)).await.unwrap();
+    }
+    journal
+}
+
 fn new_channel(byte: u8) -> Change {
     Change::Create(NewChannel {
         channel: id(byte),
@@ -151,10 +160,7 @@ async fn receipts_and_evidence_are_kept_and_repeats_change_nothing() {
 #[tokio::test]
 async fn channels_are_listed_in_pages() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = journal(&folder).await;
-    for byte in 1..=5 {
-        journal.save(new_channel(byte)).await.unwrap();
-    }
+    let journal = journal_of_five(&folder).await;
     let (mut after, mut seen) = (0, Vec::new());
     loop {
         let page = journal.channels(after, 2).await.unwrap();
@@ -168,10 +174,7 @@ async fn channels_are_listed_in_pages() {
 #[tokio::test]
 async fn rows_that_cannot_be_read_are_read_past_and_read_once_they_can_be() {
     let folder = tempfile::tempdir().unwrap();
-    let journal = journal(&folder).await;
-    for byte in 1..=5 {
-        journal.save(new_channel(byte)).await.unwrap();
-    }
+    let journal = journal_of_five(&folder).await;
     journal.execute_for_tests("UPDATE channels SET n = -1 WHERE id IN (2, 5)").await;
     let mut reader = ChannelReader::default();
     let all = async |reader: &mut ChannelReader| {

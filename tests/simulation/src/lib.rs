@@ -75,7 +75,7 @@ impl std::fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 thread_local! {
-    /// Made once: to make it takes as long as to draw a history from it.
+    /// Made once in a thread, not for each of its histories.
     static HISTORIES: BoxedStrategy<(Setup, Vec<Action>)> = history().boxed();
 }
 
