@@ -20,7 +20,7 @@
 //! | unlocking | [`release::Walk`] from σ_n down to σ₀, giving [`receipt::Receipt`]s or a [`fraud::FraudProof`]; [`transcript::Transcript`] checks receipts forward |
 //! | the ledger's documents | [`ledger`]: commands ([`ledger::decode_command`]), [`ledger::ChannelRecord`], [`ledger::BankRegistration`], [`ledger::ChannelChange`] |
 //! | the ledger's rules | [`rules`]: one pure function for each command, giving [`rules::Outcome`] or a [`Refusal`] |
-//! | the bank's books | [`posting`]: [`posting::movements`] of a change, after [`posting::recheck`] of what the record keeps |
+//! | the bank's books | [`posting`]: [`posting::recheck`] of what a record keeps → [`posting::Rechecked::movements`] of a change |
 //! | the paper's security games | [`game`]: Algorithms 1 and 2 against several adversaries |
 //! | refusals | [`Refusal`]: number, name, sentence; `LS<number> <name>: <sentence>`, and [`Refusal::find_in`] |
 //!

@@ -114,7 +114,8 @@ pub struct Paying {
 
 impl Resuming {
     /// Takes a channel up from its journal's state, which is [`Head::start`] before any payment. `record` is what the client's own peer
-    /// shows, `given` what the bank gave and the client checked against its request; the σ₀ that is locked is the record's [Spec §4].
+    /// shows; `given` is what the bank gave, after the client checked it against its request and σ₀ with it. The σ₀ that is locked is
+    /// the record's [Spec §4], which is checked if it is not the given one.
     ///
     /// # Errors
     /// [`NotPayable`].
@@ -131,7 +132,9 @@ impl Resuming {
         if record.opening() != given.opening() {
             return Err(NotPayable::OtherOpening);
         }
-        record.signed_opening().check_signature().map_err(NotPayable::Refused)?;
+        if record.bank_signature() != given.bank_signature() {
+            record.signed_opening().check_signature().map_err(NotPayable::Refused)?;
+        }
         let opening = record.opening().clone();
         let terms = opening.terms();
         let key = seed.payment_key(&terms.nonce);

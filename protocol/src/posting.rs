@@ -79,55 +79,67 @@ pub struct BankView<'a> {
     pub now: Timestamp,
 }
 
-/// Checks a change from what the record keeps, and gives the movements: the table of [Spec §9]. `record` may have moved on since
-/// the change. `posted_claim` is what the books posted to the vendor for this channel's `Claimed`, zero if nothing. Post the
-/// movements once for (channel, state), in the transaction that moves the checkpoint.
-///
-/// # Errors
-/// [`PostingError`].
-pub fn movements(
-    change: &ChannelChange,
-    record: &ChannelRecord,
-    posted_claim: Amount,
-    bank: BankView<'_>,
-) -> Result<Vec<Movement>, PostingError> {
-    recheck(record, bank)?;
-    if record.change_to(change.state) != Ok(*change) {
-        return Err(PostingError::Change);
+/// A record that bears out its state by the bank's own check: [`recheck`] gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rechecked(ChannelRecord);
+
+impl Rechecked {
+    /// The record.
+    #[must_use]
+    pub fn into_record(self) -> ChannelRecord {
+        self.0
     }
-    if change.state == ChannelState::Resolved {
-        // `to_vendor` is the vendor's total less the record's claim, so that claim must be the posted one.
-        let kept = record.change_to(ChannelState::Claimed).map_or(Amount::ZERO, |claimed| claimed.to_vendor);
-        if kept != posted_claim {
-            return Err(PostingError::Claim { kept, posted: posted_claim });
+
+    /// The movements of a change that the record has gone through, by the table of [Spec §9]; the record may have moved on since.
+    /// `posted_claim` is what the books posted to the vendor for this channel's `Claimed`, zero if nothing. Post the movements once
+    /// for (channel, state), in the transaction that moves the checkpoint.
+    ///
+    /// # Errors
+    /// [`PostingError::Change`], [`PostingError::Claim`].
+    pub fn movements(
+        &self,
+        change: &ChannelChange,
+        posted_claim: Amount,
+    ) -> Result<Vec<Movement>, PostingError> {
+        let record = &self.0;
+        if record.change_to(change.state) != Ok(*change) {
+            return Err(PostingError::Change);
         }
+        if change.state == ChannelState::Resolved {
+            // `to_vendor` is the vendor's total less the record's claim, so that claim must be the posted one.
+            let claimed = record.change_to(ChannelState::Claimed);
+            let kept = claimed.map_or(Amount::ZERO, |claimed| claimed.to_vendor);
+            if kept != posted_claim {
+                return Err(PostingError::Claim { kept, posted: posted_claim });
+            }
+        }
+        let total = record.opening().terms().total;
+        let pots = match change.state {
+            ChannelState::Open => vec![],
+            ChannelState::Cancelled | ChannelState::Refunded => {
+                vec![(Pot::ClientReserved, Pot::ClientBalance, total)]
+            }
+            ChannelState::Closed => vec![
+                (Pot::ClientReserved, Pot::VendorBalance, change.to_vendor),
+                (Pot::ClientReserved, Pot::ClientBalance, change.to_client),
+            ],
+            ChannelState::Frozen => vec![(Pot::ClientReserved, Pot::ClientWithheld, total)],
+            ChannelState::Claimed => vec![(Pot::ClientWithheld, Pot::VendorBalance, change.to_vendor)],
+            ChannelState::Resolved => vec![
+                (Pot::ClientWithheld, Pot::VendorBalance, change.to_vendor),
+                (Pot::ClientWithheld, Pot::ClientBalance, change.to_client),
+            ],
+        };
+        let moved = pots.into_iter().filter(|(_, _, amount)| *amount != Amount::ZERO);
+        Ok(moved.map(|(from, to, amount)| Movement { from, to, amount }).collect())
     }
-    let total = record.opening().terms().total;
-    let pots = match change.state {
-        ChannelState::Open => vec![],
-        ChannelState::Cancelled | ChannelState::Refunded => {
-            vec![(Pot::ClientReserved, Pot::ClientBalance, total)]
-        }
-        ChannelState::Closed => vec![
-            (Pot::ClientReserved, Pot::VendorBalance, change.to_vendor),
-            (Pot::ClientReserved, Pot::ClientBalance, change.to_client),
-        ],
-        ChannelState::Frozen => vec![(Pot::ClientReserved, Pot::ClientWithheld, total)],
-        ChannelState::Claimed => vec![(Pot::ClientWithheld, Pot::VendorBalance, change.to_vendor)],
-        ChannelState::Resolved => vec![
-            (Pot::ClientWithheld, Pot::VendorBalance, change.to_vendor),
-            (Pot::ClientWithheld, Pot::ClientBalance, change.to_client),
-        ],
-    };
-    let moved = pots.into_iter().filter(|(_, _, amount)| *amount != Amount::ZERO);
-    Ok(moved.map(|(from, to, amount)| Movement { from, to, amount }).collect())
 }
 
 /// Checks everything that a record keeps, as the ledger did: two peers can endorse anything [Spec §9].
 ///
 /// # Errors
-/// [`PostingError`], all but [`PostingError::Change`].
-pub fn recheck(record: &ChannelRecord, bank: BankView<'_>) -> Result<(), PostingError> {
+/// [`PostingError`], all but [`PostingError::Change`] and [`PostingError::Claim`].
+pub fn recheck(record: ChannelRecord, bank: BankView<'_>) -> Result<Rechecked, PostingError> {
     let terms = record.opening().terms();
     if terms.bank_key != *bank.bank_key {
         return Err(PostingError::OtherBank);
@@ -139,8 +151,9 @@ pub fn recheck(record: &ChannelRecord, bank: BankView<'_>) -> Result<(), Posting
         return Err(PostingError::Drift);
     }
     record.signed_opening().check_signature().map_err(PostingError::Refused)?;
-    recheck_opening(record, bank)?;
-    recheck_standing(record, bank)
+    recheck_opening(&record, bank)?;
+    recheck_standing(&record, bank)?;
+    Ok(Rechecked(record))
 }
 
 fn recheck_opening(record: &ChannelRecord, bank: BankView<'_>) -> Result<(), PostingError> {

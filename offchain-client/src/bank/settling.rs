@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::{ChannelChange, ChannelRecord, ChannelState};
-use lockstep_protocol::posting::{BankView, PostingError, movements};
+use lockstep_protocol::posting::{BankView, PostingError, recheck};
 
 use super::Bank;
 use super::books::{Applied, ApplyError, Settlement, StoreError};
@@ -321,8 +321,10 @@ impl Bank {
             return Ok(alarm("the own peer's record is another channel's".to_owned()));
         }
         let posted_claim = self.books.claimed(&change.channel_id).await?;
-        match movements(change, &record, posted_claim, self.view()) {
-            Ok(movements) => {
+        let posted = recheck(record, self.view())
+            .and_then(|record| Ok((record.movements(change, posted_claim)?, record.into_record())));
+        match posted {
+            Ok((movements, record)) => {
                 Ok(Settlement::Post { state: change.state, movements, record: Box::new(record) })
             }
             Err(PostingError::OtherBank) => Ok(Settlement::Foreign),

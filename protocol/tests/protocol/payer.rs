@@ -8,9 +8,9 @@ use lockstep_protocol::presignature::Presignature;
 use lockstep_protocol::rules;
 use lockstep_protocol::token_chain::TokenChain;
 use lockstep_protocol::wallet_seed::WalletSeed;
-use lockstep_protocol::{Memo, PaymentNumber, TxHash};
+use lockstep_protocol::{Memo, PaymentNumber, Refusal, TxHash};
 
-use crate::scene::{OPENED, Scene, at, changed, clocks, rng, units};
+use crate::scene::{OPENED, Scene, at, changed, clocks, lie, rng, units};
 
 #[test]
 fn payments_count_up_and_are_chained() {
@@ -70,6 +70,12 @@ fn only_the_opening_that_the_bank_gave_is_paid_on() {
     assert!(matches!(resume(&closed, &scene.signed, &scene.seed, start), NotPayable::State { .. }));
     let given = scene.signed_with(|t| t.expiry = at(t.expiry.as_unix_millis() + 1));
     assert_eq!(resume(&scene.open(), &given, &scene.seed, start), NotPayable::OtherOpening);
+    // σ₀ is locked as the record has it, so another one than the given must be the bank's too.
+    let forged = lie(&scene.open(), "/bank_signature", "01".repeat(64).into());
+    assert_eq!(
+        resume(&forged, &scene.signed, &scene.seed, start),
+        NotPayable::Refused(Refusal::BadBankSignature)
+    );
     let stranger = WalletSeed::from_bytes([1; 32]);
     assert_eq!(resume(&scene.open(), &scene.signed, &stranger, start), NotPayable::OtherSeed);
     let foreign = Head::start(Scene::with(9, 10, 10).signed.opening());

@@ -227,3 +227,10 @@ pub(crate) fn changed(outcome: Result<Changed, Refusal>) -> ChannelRecord {
 pub(crate) fn refused<T: std::fmt::Debug>(outcome: Result<T, Refusal>) -> Refusal {
     outcome.unwrap_err()
 }
+
+/// A record whose JSON was changed by two lying peers.
+pub(crate) fn lie(record: &ChannelRecord, path: &str, value: serde_json::Value) -> ChannelRecord {
+    let mut document: serde_json::Value = serde_json::from_slice(&record.to_json()).unwrap();
+    *document.pointer_mut(path).unwrap() = value;
+    ChannelRecord::from_json(document.to_string().as_bytes()).unwrap()
+}

@@ -236,8 +236,9 @@ impl Bank {
             other => return Ok(other.map(drop)?),
         }
         let record = ledger.channel(*id).await?.ok_or(StepError::Record("the own peer has no record"))?;
-        recheck(&record, self.view())
-            .map_err(|_| StepError::Record("the own peer's record is not what the rules allow"))?;
+        let record = recheck(record, self.view())
+            .map_err(|_| StepError::Record("the own peer's record is not what the rules allow"))?
+            .into_record();
         let claimed = record.claim().map(|claim| claim.units).filter(|claimed| *claimed > first);
         let claimed = claimed.ok_or(StepError::Record("the own peer has not seen the claim yet"))?;
         let second = self.books.fix_units(id, claimed, Some(first), self.clock.now()).await?;
