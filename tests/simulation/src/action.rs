@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 /// A role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,57 +72,72 @@ pub enum Action {
     CheatTake(u8, u8),
 }
 
-fn channel() -> impl Strategy<Value = u8> {
-    prop_oneof![4 => Just(0), 1 => Just(1)]
+/// A number of this range; `drawn` is any.
+const fn within(drawn: u8, range: std::ops::Range<u8>) -> u8 {
+    range.start + drawn % (range.end - range.start)
 }
 
-fn party() -> impl Strategy<Value = Role> + Clone {
-    prop_oneof![Just(Role::Wallet), Just(Role::Vendor)]
+/// A number of seconds up to `most` off.
+const fn off(drawn: u8, most: u8) -> i8 {
+    within(drawn, 0..2 * most).cast_signed().wrapping_sub(most.cast_signed())
 }
 
-fn role() -> impl Strategy<Value = Role> {
-    prop_oneof![3 => Just(Role::Wallet), 3 => Just(Role::Vendor), 1 => Just(Role::Bank)]
+/// Four times the first channel, once the second.
+const fn channel(drawn: u8) -> u8 {
+    within(drawn, 0..5) / 4
 }
 
-/// A role whose store can be replaced by an older one: a vendor that loses its journal loses what is in it.
-fn restored() -> impl Strategy<Value = Role> {
-    prop_oneof![3 => Just(Role::Wallet), 1 => Just(Role::Bank)]
+/// One of these.
+fn role(drawn: u8, roles: &[Role]) -> Role {
+    roles.iter().cycle().nth(drawn.into()).copied().unwrap_or(Role::Wallet)
 }
 
-fn go() -> impl Strategy<Value = Action> {
-    (channel(), 1..4_u8).prop_map(|(c, units)| Action::Go(c, units))
-}
+/// Those with a journal.
+const PARTIES: &[Role] = &[Role::Wallet, Role::Vendor];
+/// Those that die.
+const MORTALS: &[Role] =
+    &[Role::Wallet, Role::Vendor, Role::Wallet, Role::Vendor, Role::Wallet, Role::Vendor, Role::Bank];
+/// Those whose store can be replaced by an older one: a vendor that loses its journal loses what is in it.
+const RESTORED: &[Role] = &[Role::Wallet, Role::Wallet, Role::Wallet, Role::Bank];
 
+/// A kind of event, made of three numbers.
+type Kind = fn(u8, u8, u8) -> Action;
+
+/// What can happen, and how often beside the others.
+const KINDS: &[(usize, Kind)] = &[
+    (180, |c, units, _| Action::Go(channel(c), within(units, 1..4))),
+    (4, |c, _, _| Action::Settle(channel(c))),
+    (1, |c, lost, _| Action::Grant(channel(c), lost % 2 == 1)),
+    (1, |c, _, _| Action::Open(channel(c))),
+    (3, |c, _, _| Action::Connect(channel(c))),
+    (5, |c, count, units| Action::Pay(channel(c), within(count, 1..4), within(units, 1..3))),
+    (1, |c, _, _| Action::Release(channel(c))),
+    (1, |c, skew, _| Action::Refund(channel(c), off(skew, 60))),
+    (6, |_, who, _| Action::Flush(role(who, PARTIES))),
+    (8, |_, which, _| Action::Deliver(which)),
+    (4, |_, which, _| Action::Drop(which)),
+    (3, |_, which, _| Action::Duplicate(which)),
+    (9, |_, who, _| Action::Crash(role(who, MORTALS))),
+    (2, |_, who, _| Action::Restart(role(who, MORTALS))),
+    (4, |_, who, _| Action::Copy(role(who, RESTORED))),
+    (3, |_, who, _| Action::Rollback(role(who, RESTORED))),
+    (3, |_, which, _| Action::Order(which)),
+    (1, |_, which, _| Action::Lose(which)),
+    (4, |_, _, _| Action::Post),
+    (2, |_, _, _| Action::PostAgain),
+    (2, |c, _, _| Action::Close(channel(c))),
+    (1, |c, _, _| Action::Freeze(channel(c))),
+    (7, |_, long, steps| Action::Tick(within(steps, if within(long, 0..15) == 14 { 20..45 } else { 1..7 }))),
+    (1, |_, party, seconds| Action::SetClock(within(party, 0..3), off(seconds, 45))),
+    (12, |c, kind, _| Action::CheatPay(channel(c), within(kind, 0..5))),
+    (8, |c, kind, _| Action::CheatTake(channel(c), within(kind, 0..5))),
+];
+
+/// Any event, selected from a list: a union of so many strategies took a tenth of a history's time to draw from.
 fn action() -> impl Strategy<Value = Action> {
-    let steps = prop_oneof![14 => 1..7_u8, 1 => 20..45_u8];
-    prop_oneof![
-        180 => go(),
-        4 => channel().prop_map(Action::Settle),
-        1 => (channel(), any::<bool>()).prop_map(|(c, lost)| Action::Grant(c, lost)),
-        1 => channel().prop_map(Action::Open),
-        3 => channel().prop_map(Action::Connect),
-        5 => (channel(), 1..4_u8, 1..3_u8).prop_map(|(c, n, k)| Action::Pay(c, n, k)),
-        1 => channel().prop_map(Action::Release),
-        1 => (channel(), -60..60_i8).prop_map(|(c, s)| Action::Refund(c, s)),
-        6 => party().prop_map(Action::Flush),
-        8 => any::<u8>().prop_map(Action::Deliver),
-        4 => any::<u8>().prop_map(Action::Drop),
-        3 => any::<u8>().prop_map(Action::Duplicate),
-        9 => role().prop_map(Action::Crash),
-        2 => role().prop_map(Action::Restart),
-        4 => restored().prop_map(Action::Copy),
-        3 => restored().prop_map(Action::Rollback),
-        3 => any::<u8>().prop_map(Action::Order),
-        1 => any::<u8>().prop_map(Action::Lose),
-        4 => Just(Action::Post),
-        2 => Just(Action::PostAgain),
-        2 => channel().prop_map(Action::Close),
-        1 => channel().prop_map(Action::Freeze),
-        7 => steps.prop_map(Action::Tick),
-        1 => (0..3_u8, -45..45_i8).prop_map(|(p, s)| Action::SetClock(p, s)),
-        12 => (channel(), 0..5_u8).prop_map(|(c, kind)| Action::CheatPay(c, kind)),
-        8 => (channel(), 0..5_u8).prop_map(|(c, kind)| Action::CheatTake(c, kind)),
-    ]
+    let kinds = KINDS.iter().flat_map(|(often, kind)| std::iter::repeat_n(*kind, *often));
+    let drawn = (select(kinds.collect::<Vec<_>>()), any::<[u8; 3]>());
+    drawn.prop_map(|(kind, [first, second, third])| kind(first, second, third))
 }
 
 /// Who lies, and whose clock is off, from the start.
@@ -138,24 +154,29 @@ pub struct Setup {
 /// A history: who is who, and what happens. It begins with a few steps of the usual course, so that most histories get somewhere.
 pub fn history() -> impl Strategy<Value = (Setup, Vec<Action>)> {
     let honest = prop_oneof![4 => Just((false, false)), 1 => Just((true, false)), 1 => Just((false, true))];
-    let anybody = || prop_oneof![3 => -8..8_i8, 1 => -45..45_i8];
-    let offsets = (anybody(), anybody(), -15..16_i8, -15..16_i8, -15..16_i8);
-    let setup = (honest, offsets).prop_map(|((client_cheats, vendor_cheats), (c, v, b, e, f))| Setup {
-        client_cheats,
-        vendor_cheats,
-        offsets: [c, v, b, e, f],
-    });
+    let setup = (honest, prop_oneof![3 => offsets(4, 15, 5), 1 => offsets(1, 1, 1)]).prop_map(
+        |((client_cheats, vendor_cheats), offsets)| Setup { client_cheats, vendor_cheats, offsets },
+    );
     // Most defects show in a short history, and many short ones are lived through in the time of a long one.
     let then = prop_oneof![5 => vec(action(), 0..12), 1 => vec(action(), 30..80)];
     (setup, beginning(), then).prop_map(|(setup, first, then)| (setup, [first, then].concat()))
 }
 
+/// By how many seconds the clocks are off: those of client and vendor by whole steps of `near` or of `far`, those of bank and endorsers
+/// by steps of `own`. Histories whose clocks agree have records in common, which are checked once (`cache.rs`).
+fn offsets(near: i8, far: i8, own: i8) -> impl Strategy<Value = [i8; 5]> {
+    let steps = |step: i8, most: i8| (-most / step..=most / step).prop_map(move |steps| steps * step);
+    let anybody = move || prop_oneof![3 => steps(near, 8), 1 => steps(far, 45)];
+    let ours = move || steps(own, 15);
+    (anybody(), anybody(), ours(), ours(), ours()).prop_map(|(c, v, b, e, f)| [c, v, b, e, f])
+}
+
 /// The usual course of one channel, in most histories with a death in it.
 fn beginning() -> impl Strategy<Value = Vec<Action>> {
-    let death = prop_oneof![7 => party().prop_map(|role| vec![Action::Crash(role)]), 1 => Just(Vec::new())];
-    channel().prop_flat_map(move |c| {
-        let go = || (1..4_u8).prop_map(move |units| Action::Go(c, units));
-        (vec(go(), 6..18), death.clone(), vec(go(), 6..16))
-            .prop_map(|(before, death, after)| [before, death, after].concat())
+    let death = prop_oneof![7 => any::<u8>().prop_map(Some), 1 => Just(None)];
+    (any::<u8>(), vec(1..4_u8, 6..18), death, vec(1..4_u8, 6..16)).prop_map(|(c, before, death, after)| {
+        let go = |units: Vec<u8>| units.into_iter().map(move |units| Action::Go(channel(c), units));
+        let death = death.map(|who| Action::Crash(role(who, PARTIES)));
+        go(before).chain(death).chain(go(after)).collect()
     })
 }

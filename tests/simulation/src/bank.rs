@@ -6,21 +6,19 @@ use lockstep::bank::books::Decisions;
 use lockstep::bank::keeper::{Step, View, next_step};
 use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::ledger::{
-    Cancel, ChannelChange, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve, Standing,
+    Cancel, ChannelRecord, ChannelState, Freeze, FreezeReason, Refund, Resolve, Standing,
 };
-use lockstep_protocol::posting::{self, BankView, Movement, PostingError, Pot};
+use lockstep_protocol::posting::{BankView, Movement, PostingError, Pot, Rechecked, recheck};
 use lockstep_protocol::{Amount, EvidenceHash, Timestamp};
 
 use crate::cache::Cache;
 use crate::fixture::{CHANNELS, DEPOSIT, DRIFT, OPEN_BY, START, fixture};
 use crate::ledger::{Command, Ledger};
 
-/// What [`posting::movements`] gives by event, record's time, and bank's clock where that counts; else it depends on change, record
-/// and posted claim.
-static POSTINGS: Cache<Moment, (ChannelChange, ChannelRecord, Amount), Judged> = Cache::new();
+/// What [`recheck`] gives by the times of record and claim, and the bank's clock where that counts; else it depends on the record.
+static RECHECKED: Cache<Moment, ChannelRecord, Result<Rechecked, PostingError>> = Cache::new();
 
-type Moment = (ChannelState, Timestamp, Option<Timestamp>);
-type Judged = Result<Vec<Movement>, PostingError>;
+type Moment = (ChannelState, Timestamp, Option<Timestamp>, Option<Timestamp>);
 
 /// The bank's clock, if it counts: nobody signs a cancellation or a refund, so that the bank goes by its own clock [Spec §9].
 fn counted(record: &ChannelRecord, now: Timestamp) -> Option<Timestamp> {
@@ -140,10 +138,10 @@ impl Bank {
             drift: fixture.drift,
             now,
         };
-        let arguments = (change, record.clone(), book.claim);
-        let judged = POSTINGS.get((change.state, record.ts(), counted(record, now)), &arguments, || {
-            posting::movements(&change, record, book.claim, view)
-        });
+        let claimed = record.claim().map(|claim| claim.ts);
+        let moment = (record.state(), record.ts(), claimed, counted(record, now));
+        let rechecked = RECHECKED.get(moment, record, || recheck(record.clone(), view));
+        let judged = rechecked.and_then(|rechecked| rechecked.movements(&change, book.claim));
         match judged {
             Ok(movements) => {
                 if change.state == ChannelState::Claimed {

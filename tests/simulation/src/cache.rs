@@ -50,9 +50,9 @@ mod tests {
     use lockstep_protocol::ledger::{
         ChannelRecord, CloseByToken, Freeze, FreezeReason, Open, Refund, Resolve, Standing,
     };
-    use lockstep_protocol::posting::{BankView, movements};
+    use lockstep_protocol::posting::{BankView, recheck};
     use lockstep_protocol::rules::{Clocks, Outcome};
-    use lockstep_protocol::{Amount, EvidenceHash, Timestamp, Units};
+    use lockstep_protocol::{EvidenceHash, Timestamp, Units};
 
     use crate::fixture::{DRIFT, EXPIRY, START, at, fixture};
     use crate::ledger::Command;
@@ -102,14 +102,10 @@ mod tests {
     fn the_banks_clock_decides_nothing_of_what_somebody_signed() {
         for record in records() {
             assert!(!matches!(record.standing(), Standing::Cancelled | Standing::Refunded(_)));
-            let change = record.change().unwrap();
-            let posted = record
-                .claim()
-                .map_or(Amount::ZERO, |claim| record.opening().worth(claim.units).unwrap_or_default());
             let judged = [START, START + EXPIRY - DRIFT, START + EXPIRY, START + 10 * EXPIRY].map(|now| {
                 let (bank_key, ledger) = (fixture().bank.public_key(), &fixture().ledger);
                 let view = BankView { bank_key, ledger, drift: fixture().drift, now: at(now) };
-                movements(&change, &record, posted, view)
+                recheck(record.clone(), view)
             });
             assert!(judged.iter().all(|same| same.is_ok() && *same == judged[0]), "{judged:?}");
         }

@@ -1,7 +1,8 @@
 //! The ledger: two endorsers with clocks of their own, an orderer, and the protocol's rules between them [Spec §8].
 
 use lockstep_protocol::ledger::{
-    Cancel, ChannelChange, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund, Resolve,
+    Cancel, ChannelChange, ChannelRecord, ChannelState, CloseByRelease, CloseByToken, Freeze, Open, Refund,
+    Resolve,
 };
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Transition};
 use lockstep_protocol::{ChannelId, Refusal, Timestamp};
@@ -43,9 +44,13 @@ impl Command {
     }
 }
 
-/// What the rules say of a command on a channel that the ledger does not have, by the transaction's clock and whether the endorser's
-/// bears it out; else it depends on the command.
-static UNOPENED: Cache<(Timestamp, bool), Command, Result<Changed, Refusal>> = Cache::new();
+/// What the rules say by the moment of the transaction; else it depends on the command, the stored record, and the owner of the index.
+static JUDGED: Cache<Moment, Judged, Result<Changed, Refusal>> = Cache::new();
+
+type Judged = (Command, Option<ChannelRecord>, Option<ChannelId>);
+
+/// The transaction's clock, whether the endorser's bears it out, and since when the record is in which state.
+type Moment = (Timestamp, bool, Option<(Timestamp, ChannelState)>);
 
 /// An endorsed transaction that is not committed.
 #[derive(Debug)]
@@ -108,13 +113,12 @@ impl Ledger {
     }
 
     fn endorse(&self, channel: usize, command: &Command, clocks: Clocks) -> Result<Changed, Refusal> {
-        let stored = self.record(channel).cloned();
         let owner = self.owners.get(channel).copied().flatten();
-        if stored.is_some() || owner.is_some() {
-            return command.judge(stored, owner, clocks);
-        }
-        let place = (clocks.transaction, clocks.check(fixture().drift).is_ok());
-        UNOPENED.get(place, command, || command.judge(None, None, clocks))
+        let stored = self.record(channel);
+        let borne_out = clocks.check(fixture().drift).is_ok();
+        let moment = (clocks.transaction, borne_out, stored.map(|record| (record.ts(), record.state())));
+        let arguments = (command.clone(), stored.cloned(), owner);
+        JUDGED.get(moment, &arguments, || command.judge(stored.cloned(), owner, clocks))
     }
 
     /// Orders and validates a transaction that is on its way; one whose record has changed since is invalid.

@@ -9,9 +9,8 @@
 //!
 //! The network loses, repeats and reorders everything, which TLS would not. Clocks of client and vendor are off by up to 1.5 D and are
 //! set at any time; those of bank and endorsers are within D of each other. A vendor is up again within L, and so are its transactions
-//! committed: that is what its safety margin is made of [Spec §6]. Signatures are real, and more than half
-//! of the time goes into them: a history makes about eight and verifies about eight, and is lived through in about a millisecond. What
-//! a pure function gave for the same arguments in another history is not computed again (`cache.rs`).
+//! committed: that is what its safety margin is made of [Spec §6]. Signatures are real, and half of the time
+//! goes into them. What a pure function gave for the same arguments in another history is not computed again (`cache.rs`).
 //!
 //! Left to chance hardly a history would come to a second payment. So a history begins with the usual course of a channel, in most of
 //! them with a death in it, and takes it up again between what is drawn at random; [`Total`] counts how far histories came.
