@@ -106,7 +106,7 @@ type Kind = fn(u8, u8, u8) -> Action;
 /// What can happen, and how often beside the others.
 const KINDS: &[(usize, Kind)] = &[
     (180, |c, units, _| Action::Go(channel(c), within(units, 1..4))),
-    (4, |c, _, _| Action::Settle(channel(c))),
+    (7, |c, _, _| Action::Settle(channel(c))),
     (1, |c, lost, _| Action::Grant(channel(c), lost % 2 == 1)),
     (1, |c, _, _| Action::Open(channel(c))),
     (3, |c, _, _| Action::Connect(channel(c))),
@@ -119,17 +119,17 @@ const KINDS: &[(usize, Kind)] = &[
     (3, |_, which, _| Action::Duplicate(which)),
     (9, |_, who, _| Action::Crash(role(who, MORTALS))),
     (2, |_, who, _| Action::Restart(role(who, MORTALS))),
-    (4, |_, who, _| Action::Copy(role(who, RESTORED))),
-    (3, |_, who, _| Action::Rollback(role(who, RESTORED))),
+    (10, |_, who, _| Action::Copy(role(who, RESTORED))),
+    (8, |_, who, _| Action::Rollback(role(who, RESTORED))),
     (3, |_, which, _| Action::Order(which)),
     (1, |_, which, _| Action::Lose(which)),
-    (4, |_, _, _| Action::Post),
-    (2, |_, _, _| Action::PostAgain),
-    (2, |c, _, _| Action::Close(channel(c))),
-    (1, |c, _, _| Action::Freeze(channel(c))),
+    (8, |_, _, _| Action::Post),
+    (12, |_, _, _| Action::PostAgain),
+    (9, |c, _, _| Action::Close(channel(c))),
+    (2, |c, _, _| Action::Freeze(channel(c))),
     (7, |_, long, steps| Action::Tick(within(steps, if within(long, 0..15) == 14 { 20..45 } else { 1..7 }))),
     (1, |_, party, seconds| Action::SetClock(within(party, 0..3), off(seconds, 45))),
-    (12, |c, kind, _| Action::CheatPay(channel(c), within(kind, 0..5))),
+    (16, |c, kind, _| Action::CheatPay(channel(c), within(kind, 0..5))),
     (8, |c, kind, _| Action::CheatTake(channel(c), within(kind, 0..5))),
 ];
 

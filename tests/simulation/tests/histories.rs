@@ -2,10 +2,8 @@
 
 use lockstep_simulation::{Action, Planted, Role, Setup, Stage, Total, live, try_seed};
 
-/// Histories of the short form.
+/// Histories of the short form. A planted defect must be found within as many.
 const HISTORIES: u64 = 2000;
-/// Histories within which a planted defect must be found.
-const PATIENCE: u64 = 500;
 
 #[test]
 fn every_invariant_holds_in_every_history_and_most_histories_get_somewhere() {
@@ -47,7 +45,7 @@ fn a_lie_about_a_payment_that_is_being_saved_is_no_word_that_came_before_it() {
 #[track_caller]
 fn is_found(planted: Planted, invariant: &str) {
     // A defect may break more than one of them: at least one history must show this one.
-    let found = (0..PATIENCE).find_map(|seed| {
+    let found = (0..HISTORIES).find_map(|seed| {
         try_seed(seed, planted).err().filter(|failure| failure.broken.invariant == invariant)
     });
     let failure = found.expect("the planted defect is found, and its invariant named");
