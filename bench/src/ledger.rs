@@ -17,6 +17,7 @@ use lockstep_protocol::ledger::{
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Outcome, Submitter};
+use lockstep_protocol::time::Timestamp;
 
 use crate::scene::clocks;
 
@@ -115,7 +116,11 @@ impl Ledger for MemoryLedger {
         not_here()
     }
 
-    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_token(
+        &self,
+        command: &CloseByToken,
+        _: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         self.end(command.channel_id(), |stored| rules::close_by_token(stored, command, clocks()))
     }
 

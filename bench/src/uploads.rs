@@ -117,7 +117,7 @@ pub(crate) async fn measure(network: &NetworkUp, channels: u32) -> Result<Vec<Up
                 let fields = paid.last.fields();
                 let command =
                     CloseByToken::sign(fields.channel, fields.released, fields.token, &scene.vendor);
-                let submitted = done(network, vendor.close_by_token(&command).await)?;
+                let submitted = done(network, vendor.close_by_token(&command, None).await)?;
                 token.add(&submitted.timing, &command.to_json());
             }
         }

@@ -28,6 +28,8 @@ pub use register::{Submitter, register_bank};
 pub(crate) use close::{check_claim, check_release};
 pub(crate) use freeze::{check_freeze, check_resolve};
 
+use std::time::Duration;
+
 use crate::hash::ChannelId;
 use crate::ledger::{ChannelChange, ChannelRecord, Standing};
 use crate::refusal::Refusal;
@@ -105,9 +107,16 @@ fn load(stored: Option<ChannelRecord>, id: ChannelId, clocks: Clocks) -> Result<
     Ok(record)
 }
 
+/// The latest timestamp of a claim on an open channel, ts + D < expiry; `None` if that is before 1970. Endorsers bear it out until
+/// the channel expires by their own clocks [Spec §8].
+#[must_use]
+pub fn latest_claim(drift: MaxDrift, expiry: Timestamp) -> Option<Timestamp> {
+    expiry.checked_sub(drift.as_duration() + Duration::from_millis(1))
+}
+
 /// ts + D < expiry: by no honest clock has the channel expired.
 pub(crate) fn in_time_to_claim(ts: Timestamp, drift: MaxDrift, expiry: Timestamp) -> bool {
-    ts.millis_after(drift.as_duration()) < expiry.as_unix_millis()
+    latest_claim(drift, expiry).is_some_and(|latest| ts <= latest)
 }
 
 /// ts − D > open-by: by every honest clock it is too late to open the channel.

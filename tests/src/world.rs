@@ -81,9 +81,21 @@ impl World {
     /// # Errors
     /// If any program fails.
     pub fn found_in_a_hurry(context: &Context, dollars: &str) -> Result<Self, Failure> {
+        Self::found_in_a_hurry_with_drift(context, dollars, "1s")
+    }
+
+    /// The same with this D.
+    ///
+    /// # Errors
+    /// If any program fails.
+    pub fn found_in_a_hurry_with_drift(
+        context: &Context,
+        dollars: &str,
+        drift: &str,
+    ) -> Result<Self, Failure> {
         let vendor =
-            ["--max-drift", "1s", "--commit-bound", "1s", "--release-wait", "2s", "--min-life", "1s"];
-        Self::found_with(context, dollars, &["--max-drift", "1s"], &vendor)
+            ["--max-drift", drift, "--commit-bound", "1s", "--release-wait", "2s", "--min-life", "1s"];
+        Self::found_with(context, dollars, &["--max-drift", drift], &vendor)
     }
 
     /// The same with a log of openings in a folder of its own.

@@ -17,6 +17,7 @@ use lockstep_protocol::ledger::{
     RegisterBank, Resolve,
 };
 use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::time::Timestamp;
 use serde::de::DeserializeOwned;
 
 pub use self::connect::{Caller, ConnectError};
@@ -154,8 +155,12 @@ impl Ledger for FabricLedger {
         self.submit("Cancel", command).await
     }
 
-    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
-        self.submit("CloseByToken", command).await
+    async fn close_by_token(
+        &self,
+        command: &CloseByToken,
+        latest: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
+        self.submit_dated("CloseByToken", command, latest).await
     }
 
     async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {

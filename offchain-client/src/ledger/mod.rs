@@ -24,6 +24,7 @@ use lockstep_protocol::ledger::{
     BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
     RegisterBank, Resolve,
 };
+use lockstep_protocol::time::Timestamp;
 
 pub use self::error::{LedgerError, TransactionId};
 pub use self::event::{EventCheckpoint, EventStart, LedgerEvent};
@@ -72,11 +73,16 @@ pub trait Ledger: std::fmt::Debug + Send + Sync {
     /// [`LedgerError`]; the same again is success.
     async fn cancel(&self, command: &Cancel) -> Result<Submitted<ChannelRecord>, LedgerError>;
 
-    /// Closes a channel by a token and the vendor's signature, or claims on a frozen one.
+    /// Closes a channel by a token and the vendor's signature, or claims on a frozen one. The transaction is dated by this machine's
+    /// clock, and no later than `latest`: a submitter chooses the date, within D of the endorsers' clocks [Spec §8].
     ///
     /// # Errors
     /// [`LedgerError`]; the same again is success.
-    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError>;
+    async fn close_by_token(
+        &self,
+        command: &CloseByToken,
+        latest: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError>;
 
     /// Refunds an expired channel; anyone may submit it.
     ///

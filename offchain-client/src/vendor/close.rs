@@ -11,6 +11,7 @@ use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::units::Units;
 use tokio::time::timeout;
 
+use super::dates::Dates;
 use super::repeats::{self, RepeatError};
 use super::schedule::Place;
 use super::settle::{Pauses, SettleError};
@@ -69,9 +70,11 @@ pub(super) async fn by_token(
     let head = replay::decode_head(&stored.head)?;
     let units = head.released();
     let command = Claiming::resume(head).command(&shared.key);
+    let mut dates = Dates::of(stored);
     let mut pauses = Pauses::new(shared);
     loop {
-        let error = match in_turn(shared, stored, shared.ledger.close_by_token(&command)).await {
+        let latest = dates.next(shared.clock.now());
+        let error = match in_turn(shared, stored, shared.ledger.close_by_token(&command, latest)).await {
             Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
                 return settled(shared, stored, ending, &submitted, units).await;
             }
@@ -79,7 +82,10 @@ pub(super) async fn by_token(
             Err(error) => error,
         };
         tracing::warn!(channel = %stored.channel, %error, "the token is not taken yet");
-        if let Some(refusal) = error.refusal().copied()
+        // A date that is refused is no word about the claim.
+        let refused =
+            error.refusal().copied().filter(|refusal| latest.is_none() || *refusal != Refusal::ClockOff);
+        if let Some(refusal) = refused
             && let Ok(Some(record)) = shared.ledger.channel(stored.channel).await
         {
             if is_this_release(&record, &head)

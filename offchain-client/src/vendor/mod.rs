@@ -11,6 +11,7 @@
 mod accuse;
 mod close;
 mod config;
+mod dates;
 mod end;
 mod ending;
 mod machine;

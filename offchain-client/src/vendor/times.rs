@@ -12,7 +12,7 @@ use lockstep_protocol::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     left: Duration,
-    /// Until the ledger takes no claim any more.
+    /// Until the channel expires, and no endorser whose clock is as this one takes a claim any more, whatever its date.
     until_refused: Duration,
     margin: Duration,
     drift: Duration,
@@ -31,7 +31,7 @@ impl Times {
         let drift = record.max_drift().as_duration();
         Self {
             left: left.saturating_sub(earlier),
-            until_refused: left.saturating_sub(drift),
+            until_refused: left,
             margin: rules.safety_margin(record.max_drift()),
             drift,
             commit: rules.commit_bound,

@@ -17,6 +17,7 @@ use lockstep_protocol::ledger::{
     BankRegistration, Cancel, ChannelRecord, CloseByRelease, CloseByToken, Freeze, Open, Refund,
     RegisterBank, Resolve,
 };
+use lockstep_protocol::time::Timestamp;
 use lockstep_protocol::units::PaymentNumber;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -158,9 +159,13 @@ impl Ledger for Bounded {
         self.inner.close_by_release(command).await
     }
 
-    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_token(
+        &self,
+        command: &CloseByToken,
+        latest: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         self.commit(command.channel_id()).await;
-        self.inner.close_by_token(command).await
+        self.inner.close_by_token(command, latest).await
     }
 
     async fn channel(&self, id: ChannelId) -> Result<Option<ChannelRecord>, LedgerError> {

@@ -12,6 +12,7 @@ use lockstep_protocol::fraud::FraudProof;
 use lockstep_protocol::hash::ChannelId;
 use lockstep_protocol::ledger::ChannelState;
 use lockstep_protocol::refusal::Refusal;
+use lockstep_protocol::rules::latest_claim;
 use lockstep_protocol::units::Units;
 
 use crate::crash::{Moment, Mortal};
@@ -284,4 +285,42 @@ async fn a_clock_that_the_ledger_refuses_closes_what_there_is() {
     world.vendor_hands.ahead(Duration::ZERO);
     closed(&world, channel).await;
     assert_eq!(claimed(&world, channel), Some(Units::from_count(1)));
+}
+
+/// The vendor was away too long, or its clock was set forward while it closed: a claim of now is refused, one of the latest date is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_comes_late_is_dated_back_and_paid() {
+    let before_expiry = |seconds| 24 * HOUR - Duration::from_secs(seconds);
+    for (peers, vendor) in [(15, 15), (40, 12)] {
+        let mut world = World::new().await;
+        let (wallet, channel) = world.channel(100).await;
+        assert_eq!(all(wallet.pay(channel, order(5), |_| {}).await.unwrap()), 5);
+        world.stop_vendor().await.unwrap();
+        world.hands.ahead(before_expiry(peers));
+        world.vendor_hands.ahead(before_expiry(vendor));
+        world.start_vendor().await;
+        closed(&world, channel).await;
+        let record = world.ledger.record(channel);
+        let claim = record.claim().map(|claim| (claim.units, Some(claim.ts)));
+        let latest = latest_claim(record.max_drift(), record.opening().terms().expiry);
+        assert_eq!(claim, Some((Units::from_count(5), latest)));
+    }
+}
+
+/// On a frozen channel a claim is paid after expiry too, where one that is dated back is refused for its date.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_on_a_frozen_channel_is_dated_by_the_clock_after_expiry() {
+    let mut world = World::new().await;
+    let (wallet, channel) = world.channel(100).await;
+    assert_eq!(all(wallet.pay(channel, order(5), |_| {}).await.unwrap()), 5);
+    world.stop_vendor().await.unwrap();
+    world.ledger.freeze(channel, &world.bank);
+    for hands in [&world.hands, &world.vendor_hands] {
+        hands.ahead(24 * HOUR + Duration::from_secs(20));
+    }
+    world.start_vendor().await;
+    closed(&world, channel).await;
+    let record = world.ledger.record(channel);
+    let expiry = record.opening().terms().expiry;
+    assert!(record.claim().is_some_and(|claim| claim.units == Units::from_count(5) && claim.ts > expiry));
 }

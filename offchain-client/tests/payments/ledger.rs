@@ -18,6 +18,7 @@ use lockstep_protocol::ledger::{
 };
 use lockstep_protocol::refusal::Refusal;
 use lockstep_protocol::rules::{self, Changed, Clocks, Outcome, Submitter};
+use lockstep_protocol::time::Timestamp;
 
 #[derive(Debug)]
 pub(crate) struct MemLedger {
@@ -200,9 +201,16 @@ impl Ledger for MemLedger {
         })
     }
 
-    async fn close_by_token(&self, command: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_token(
+        &self,
+        command: &CloseByToken,
+        latest: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         self.order_close().await;
-        self.end(command.channel_id(), |stored, clocks| rules::close_by_token(stored, command, clocks))
+        self.end(command.channel_id(), |stored, clocks| {
+            let transaction = latest.map_or(clocks.transaction, |latest| latest.min(clocks.transaction));
+            rules::close_by_token(stored, command, Clocks { transaction, ..clocks })
+        })
     }
 
     async fn refund(&self, command: &Refund) -> Result<Submitted<ChannelRecord>, LedgerError> {

@@ -7,7 +7,7 @@ use lockstep_protocol::payment::PaymentFields;
 use lockstep_protocol::rules::{self, Clocks};
 use lockstep_protocol::{EvidenceHash, Lock, PaymentNumber, Refusal, Signature, TxHash};
 
-use crate::scene::{DRIFT, EXPIRY, OPENED, Scene, at, changed, clocks, refused, units};
+use crate::scene::{DRIFT, EXPIRY, OPENED, Scene, at, changed, clocks, drift, refused, units};
 
 const SOON: u64 = OPENED + 10_000;
 
@@ -94,6 +94,7 @@ fn closes_need_both_signatures() {
 fn claims_end_before_expiry_and_refunds_begin_behind_it() {
     let scene = Scene::new();
     let last = EXPIRY - DRIFT - 1;
+    assert_eq!(rules::latest_claim(drift(), at(EXPIRY)), Some(at(last)));
     let release = scene.release_command(2);
     changed(rules::close_by_release(Some(scene.open()), &release, clocks(last)));
     let late = rules::close_by_release(Some(scene.open()), &release, clocks(last + 1));

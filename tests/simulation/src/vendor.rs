@@ -9,7 +9,7 @@ use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease, Clo
 use lockstep_protocol::payee::{Claiming, Closing, LedgerView, NotReleased, Receiving, VendorTerms};
 use lockstep_protocol::payment::{Batch, Head, PaymentRecord};
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
-use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units};
+use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units, rules};
 
 use crate::cache::Cache;
 use crate::driver::Driver;
@@ -34,11 +34,11 @@ pub(crate) struct Look<'a> {
     pub(crate) clock_off: bool,
 }
 
-/// What it wants done.
+/// What it wants done. A transaction is dated by the vendor's clock, and no later than is said beside it.
 #[derive(Debug)]
 pub(crate) enum Wish {
     Say(Out),
-    Submit(usize, Box<Command>),
+    Submit(usize, Box<Command>, Option<Timestamp>),
     Accuse(usize, Vec<u8>),
 }
 
@@ -51,6 +51,8 @@ pub(crate) struct Vendor {
     views: [Option<LedgerView>; CHANNELS],
     /// Since when, by its own clock, it waits for a release.
     waiting: [Option<u64>; CHANNELS],
+    /// Its last claim was dated no later than an open channel takes; the next one is not.
+    dated_back: [bool; CHANNELS],
     connections: [u32; CHANNELS],
     terms: VendorTerms,
 }
@@ -63,6 +65,7 @@ impl Vendor {
             machines: Default::default(),
             views: Default::default(),
             waiting: Default::default(),
+            dated_back: Default::default(),
             connections: Default::default(),
             terms,
         }
@@ -283,7 +286,7 @@ impl Vendor {
                 } else if !busy {
                     let command = self.release_command(channel).map(Command::Release);
                     return command
-                        .map(|command| Wish::Submit(channel, Box::new(command)))
+                        .map(|command| Wish::Submit(channel, Box::new(command), None))
                         .into_iter()
                         .collect();
                 }
@@ -303,7 +306,11 @@ impl Vendor {
                 let claiming = Claiming::resume(stored.head);
                 let place = (id, stored.head.released());
                 let claim = CLAIMS.get(place, stored.head.token(), || claiming.command(&fixture().vendor));
-                vec![Wish::Submit(channel, Box::new(Command::Token(claim)))]
+                let dated_back = !self.dated_back.get(channel).copied().unwrap_or_default();
+                set(&mut self.dated_back, channel, dated_back);
+                let expiry = fixture().opening(channel).opening().terms().expiry;
+                let latest = rules::latest_claim(fixture().drift, expiry).filter(|_| dated_back);
+                vec![Wish::Submit(channel, Box::new(Command::Token(claim)), latest)]
             }
             _ => Vec::new(),
         }

@@ -293,8 +293,9 @@ impl World {
                     }
                     self.network.send(Letter::ToClient(channel, connection, message));
                 }
-                Wish::Submit(channel, command) => {
-                    let ts = self.clock(1);
+                Wish::Submit(channel, command, latest) => {
+                    let now = self.clock(1);
+                    let ts = latest.map_or(now, |latest| latest.min(now));
                     if let Err(refusal) = self.submit(channel, &command, ts) {
                         self.vendor.refused(channel, &command, refusal);
                     }

@@ -42,6 +42,18 @@ fn a_lie_about_a_payment_that_is_being_saved_is_no_word_that_came_before_it() {
     live(setup, &actions, Planted::Nothing).unwrap();
 }
 
+/// Its clock is never further from an endorser's than D. When it is set it waits for a release, and then has no time left by that clock.
+#[test]
+fn a_vendor_whose_clock_is_set_forward_while_it_closes_is_paid() {
+    let wallet = Role::Wallet;
+    let opened = [Action::Grant(0, false), Action::Open(0), Action::Order(0)];
+    let paid = [Action::Connect(0), Action::Deliver(0), Action::Deliver(0), Action::Pay(0, 1, 1)];
+    let late = [Action::Flush(wallet), Action::Tick(42), Action::Deliver(0), Action::Flush(Role::Vendor)];
+    let actions = [&opened[..], &paid, &late, &[Action::Tick(5), Action::SetClock(1, 24)]].concat();
+    let setup = Setup { client_cheats: false, vendor_cheats: false, offsets: [0, -4, 0, 0, 0] };
+    live(setup, &actions, Planted::Nothing).unwrap();
+}
+
 #[track_caller]
 fn is_found(planted: Planted, invariant: &str) {
     // A defect may break more than one of them: at least one history must show this one.

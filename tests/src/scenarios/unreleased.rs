@@ -1,9 +1,13 @@
 //! Channels that end without a release, with bank, vendor and client as processes: by token and by refund.
 
+use std::time::Duration;
+
 use lockstep_protocol::Units;
 use lockstep_protocol::ledger::ChannelState;
+use lockstep_protocol::rules::latest_claim;
 use serde_json::Value;
 
+use super::endings::reach;
 use crate::hostile::{Hostile, Said};
 use crate::process::ProcessError;
 use crate::runtime::block_on;
@@ -13,6 +17,7 @@ use crate::world::{Party, World, text};
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario { name: "a vendor closes by token without its client", run: by_token },
     Scenario { name: "a vendor closes an unused channel, and all of it goes back", run: unused },
+    Scenario { name: "a vendor that comes back just before expiry is paid", run: just_before_expiry },
     Scenario { name: "a client takes an expired channel back", run: refund },
 ];
 
@@ -57,6 +62,25 @@ fn unused(context: &Context) -> Result<(), Failure> {
     expect_eq("changes of the client's reputation", changes.len(), 1)?;
     world.json(Party::Vendor, &["close", &channel, "--by-token", "--wait", "60s"])?;
     world.until_balances(100_000_000, 0)?;
+    world.stop()
+}
+
+/// From expiry − D on the ledger takes no claim of now; one that is dated before it is taken as long as the endorsers' clocks allow.
+fn just_before_expiry(context: &Context) -> Result<(), Failure> {
+    let mut world = World::found_in_a_hurry_with_drift(context, "100", "20s")?;
+    let opened = world.open_for("0.01", 1_000, "45s")?;
+    let channel = text(&opened, "channel_id")?;
+    world.json(Party::Client, &["pay", channel, "--count", "5"])?;
+    world.kill(Party::Vendor);
+    let record = world.record(channel)?;
+    let (drift, expiry) = (record.max_drift(), record.opening().terms().expiry);
+    let near = expiry.checked_sub(Duration::from_secs(15));
+    block_on(reach(near.ok_or_else(|| Failure::new("the clock is near 1970"))?));
+    world.restart(Party::Vendor)?;
+    let record = world.until_state(channel, ChannelState::Closed)?;
+    let claim = record.claim().map(|claim| (claim.units, Some(claim.ts)));
+    expect_eq("claimed", claim, Some((Units::from_count(5), latest_claim(drift, expiry))))?;
+    world.until_balances(99_950_000, 50_000)?;
     world.stop()
 }
 

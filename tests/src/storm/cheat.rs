@@ -221,7 +221,7 @@ impl<'a> Cheat<'a> {
         }
         let root = self.record.opening().terms().token_root;
         let close = CloseByToken::sign(self.channel, Units::ZERO, root, self.payer.key());
-        match ledgers.client.close_by_token(&close).await {
+        match ledgers.client.close_by_token(&close, None).await {
             Ok(_) => return Err(gained("a client closed its channel at nothing")),
             Err(LedgerError::Refused(_)) => {}
             Err(error) => return Err(error.into()),

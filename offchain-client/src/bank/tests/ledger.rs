@@ -163,7 +163,11 @@ impl Ledger for TestLedger {
         })
     }
 
-    async fn close_by_token(&self, _: &CloseByToken) -> Result<Submitted<ChannelRecord>, LedgerError> {
+    async fn close_by_token(
+        &self,
+        _: &CloseByToken,
+        _: Option<Timestamp>,
+    ) -> Result<Submitted<ChannelRecord>, LedgerError> {
         unused()
     }
 

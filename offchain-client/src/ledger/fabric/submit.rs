@@ -4,9 +4,10 @@
 //! whose answer was lost is handed in again or asked for; never is a second transaction started while the end of the first
 //! one is open.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hlf_gateway::{EndorseError, Origin, Retry, StageCause, Status, Transaction, TxValidationCode};
+use hlf_gateway::{Contract, EndorseError, Origin, Retry, StageCause, Status, Transaction, TxValidationCode};
+use lockstep_protocol::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -39,13 +40,24 @@ impl FabricLedger {
         function: &'static str,
         document: &(impl Serialize + Sync),
     ) -> Result<Submitted<T>, LedgerError> {
+        self.submit_dated(function, document, None).await
+    }
+
+    /// The same; no transaction is dated later than `latest`.
+    pub(super) async fn submit_dated<T: DeserializeOwned>(
+        &self,
+        function: &'static str,
+        document: &(impl Serialize + Sync),
+        latest: Option<Timestamp>,
+    ) -> Result<Submitted<T>, LedgerError> {
+        let latest = latest.map(|latest| UNIX_EPOCH + Duration::from_millis(latest.as_unix_millis()));
         let document = serde_json::to_string(document).map_err(|error| LedgerError::Violation {
             what: format!("the argument of {function}: {error}"),
         })?;
         let started = Instant::now();
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(function, &document).await {
+            let error = match self.attempt(function, &document, latest).await {
                 Ok(submitted) => return Ok(submitted),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Again(error)) => error,
@@ -63,9 +75,10 @@ impl FabricLedger {
         &self,
         function: &'static str,
         document: &str,
+        latest: Option<SystemTime>,
     ) -> Result<Submitted<T>, Failure> {
         let started = Instant::now();
-        let transaction = self.endorsed(function, document).await?;
+        let transaction = self.endorsed(function, document, latest).await?;
         let endorsed = Instant::now();
         self.hand_in(&transaction).await?;
         let ordered = Instant::now();
@@ -90,10 +103,21 @@ impl FabricLedger {
 
     /// Has a fresh proposal endorsed, through another organisation's peers if none of the own can be reached or answers in time:
     /// nothing has been handed in before then, so nothing happens twice.
-    async fn endorsed(&self, function: &'static str, document: &str) -> Result<Transaction, Failure> {
-        let deadlines = DEADLINES.with_endorse(self.endorse);
-        let proposal = self.contract.proposal(function).argument(document).deadlines(deadlines).build();
-        let error = match proposal.endorse().await {
+    async fn endorsed(
+        &self,
+        function: &'static str,
+        document: &str,
+        latest: Option<SystemTime>,
+    ) -> Result<Transaction, Failure> {
+        let proposal = |contract: &Contract| {
+            let deadlines = DEADLINES.with_endorse(self.endorse);
+            let proposal = contract.proposal(function).argument(document).deadlines(deadlines);
+            match latest {
+                Some(latest) => proposal.timestamp(latest.min(SystemTime::now())).build(),
+                None => proposal.build(),
+            }
+        };
+        let error = match proposal(&self.contract).endorse().await {
             Ok(transaction) => return Ok(transaction),
             Err(error) => error,
         };
@@ -101,8 +125,7 @@ impl FabricLedger {
             return Err(self.not_endorsed(&error));
         };
         tracing::warn!(function, %error, "no own peer answers; asking another organisation's");
-        let proposal = elsewhere.proposal(function).argument(document).deadlines(deadlines).build();
-        proposal.endorse().await.map_err(|there| {
+        proposal(elsewhere).endorse().await.map_err(|there| {
             tracing::warn!(function, error = %there, "not endorsed there either");
             // What another organisation's peer refuses is its word alone: the own peers will say it themselves.
             Failure::Final(answer::of_endorse(&error, &self.organization))
