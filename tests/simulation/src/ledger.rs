@@ -49,7 +49,7 @@ static JUDGED: Cache<Moment, Judged, Result<Changed, Refusal>> = Cache::new();
 
 type Judged = (Command, Option<ChannelRecord>, Option<ChannelId>);
 
-/// The transaction's clock, whether the endorser's bears it out, and since when the record is in which state.
+/// The transaction's clock, whether the endorser's bears it out, and the record's own time and state.
 type Moment = (Timestamp, bool, Option<(Timestamp, ChannelState)>);
 
 /// An endorsed transaction that is not committed.
