@@ -67,14 +67,14 @@ fn unused(context: &Context) -> Result<(), Failure> {
 
 /// From expiry − D on the ledger takes no claim of now; one that is dated before it is taken as long as the endorsers' clocks allow.
 fn just_before_expiry(context: &Context) -> Result<(), Failure> {
-    let mut world = World::found_in_a_hurry_with_drift(context, "100", "8s")?;
-    let opened = world.open_for("0.01", 1_000, "66s")?;
+    let mut world = World::found_in_a_hurry_with_drift(context, "100", "12s")?;
+    let opened = world.open_for("0.01", 1_000, "98s")?;
     let channel = text(&opened, "channel_id")?;
     world.json(Party::Client, &["pay", channel, "--count", "5"])?;
     world.kill(Party::Vendor);
     let record = world.record(channel)?;
     let (drift, expiry) = (record.max_drift(), record.opening().terms().expiry);
-    let near = expiry.checked_sub(Duration::from_millis(7_500));
+    let near = expiry.checked_sub(Duration::from_millis(11_500));
     block_on(reach(near.ok_or_else(|| Failure::new("the clock is near 1970"))?));
     world.restart(Party::Vendor)?;
     let record = world.until_state(channel, ChannelState::Closed)?;
