@@ -70,10 +70,12 @@ pub(super) async fn by_token(
     let head = replay::decode_head(&stored.head)?;
     let units = head.released();
     let command = Claiming::resume(head).command(&shared.key);
-    let mut dates = Dates::of(stored);
+    // A channel whose record cannot be read back is claimed by the clock alone.
+    let facts = replay::decode_note::<Facts>(&stored.facts);
+    let mut dates = facts.ok().map(|Facts { record }| Dates::of(&record));
     let mut pauses = Pauses::new(shared);
     loop {
-        let latest = dates.next(shared.clock.now());
+        let latest = dates.as_mut().and_then(|dates| dates.next(shared.clock.now()));
         let error = match in_turn(shared, stored, shared.ledger.close_by_token(&command, latest)).await {
             Ok(submitted) if submitted.record.claim().is_some_and(|claim| claim.units == units) => {
                 return settled(shared, stored, ending, &submitted, units).await;
@@ -83,9 +85,14 @@ pub(super) async fn by_token(
         };
         tracing::warn!(channel = %stored.channel, %error, "the token is not taken yet");
         // A date that is refused is no word about the claim.
-        let refused =
-            error.refusal().copied().filter(|refusal| latest.is_none() || *refusal != Refusal::ClockOff);
-        if let Some(refusal) = refused
+        let refusal = match (error.refusal().copied(), &mut dates) {
+            (Some(Refusal::ClockOff), Some(dates)) if latest.is_some() => {
+                dates.refused();
+                None
+            }
+            (refusal, _) => refusal,
+        };
+        if let Some(refusal) = refusal
             && let Ok(Some(record)) = shared.ledger.channel(stored.channel).await
         {
             if is_this_release(&record, &head)

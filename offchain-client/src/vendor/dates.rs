@@ -2,39 +2,45 @@
 
 use std::time::Duration;
 
+use lockstep_protocol::ledger::ChannelRecord;
 use lockstep_protocol::rules::latest_claim;
 use lockstep_protocol::time::Timestamp;
 
-use super::Facts;
-use crate::party::replay;
-use crate::store::StoredChannel;
-
 /// The latest dates of a claim's attempts. A claim on an open channel that is dated before expiry − D is taken until the endorsers'
 /// clocks have reached the expiry [Spec §8]: a clock that is set forward while the channel closes, or a vendor that comes back late, loses
-/// nothing before. On a frozen channel a claim must be dated by the clock from expiry on. So the two are tried in turn.
+/// nothing before. From expiry on they refuse that date, and a claim on a frozen channel must be dated by the clock.
 #[derive(Debug)]
-pub(super) struct Dates {
-    /// The latest date that an open channel takes; none if the record cannot be read back.
+pub struct Dates {
+    /// The latest date that an open channel takes.
     last: Option<Timestamp>,
-    drift: Duration,
-    dates_back: bool,
+    /// The end, by the vendor's clock, of the time in which an endorser may bear that date out.
+    end: Option<Timestamp>,
+    was_refused: bool,
 }
 
 impl Dates {
-    pub(super) fn of(stored: &StoredChannel) -> Self {
-        let facts = replay::decode_note::<Facts>(&stored.facts).ok();
-        facts.map_or(Self { last: None, drift: Duration::ZERO, dates_back: false }, |Facts { record }| {
-            let drift = record.max_drift();
-            let last = latest_claim(drift, record.opening().terms().expiry);
-            Self { last, drift: drift.as_duration(), dates_back: false }
-        })
+    /// For the channel of a record.
+    #[must_use]
+    pub fn of(record: &ChannelRecord) -> Self {
+        let drift = record.max_drift();
+        Self::new(latest_claim(drift, record.opening().terms().expiry), drift.as_duration())
+    }
+
+    fn new(last: Option<Timestamp>, drift: Duration) -> Self {
+        // Later than that the date is further than D from every clock that is within D of the vendor's.
+        let end = last.and_then(|last| last.checked_add(drift.saturating_mul(2)));
+        Self { last, end, was_refused: false }
     }
 
     /// The latest date of the next attempt; none if the clock alone dates it.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<Timestamp> {
-        self.dates_back = !self.dates_back;
-        // Further than 2 D from this clock a date is further than D from every clock that is within D of this one.
-        self.last.filter(|last| self.dates_back && last.distance(now) <= self.drift.saturating_mul(2))
+    pub fn next(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let was_refused = std::mem::take(&mut self.was_refused);
+        self.last.filter(|_| !was_refused && self.end.is_some_and(|end| now <= end))
+    }
+
+    /// The ledger has refused the last attempt's date: the next attempt is dated by the clock.
+    pub const fn refused(&mut self) {
+        self.was_refused = true;
     }
 }
 
@@ -47,11 +53,11 @@ mod tests {
     }
 
     #[test]
-    fn every_other_attempt_is_dated_back_while_an_endorser_may_bear_it_out() {
+    fn a_claim_is_dated_back_while_an_endorser_may_bear_it_out() {
         let last = at(100_000);
-        let mut dates = Dates { last: Some(last), drift: Duration::from_millis(500), dates_back: false };
-        let mut next = |now| dates.next(at(now));
-        assert_eq!([next(99_000), next(99_000), next(101_000)], [Some(last), None, Some(last)]);
-        assert_eq!([next(101_001), next(101_001), next(90_000)], [None; 3]);
+        let mut dates = Dates::new(Some(last), Duration::from_millis(500));
+        assert_eq!([90_000, 101_000, 101_001].map(|now| dates.next(at(now))), [Some(last), Some(last), None]);
+        dates.refused();
+        assert_eq!([99_000, 99_000].map(|now| dates.next(at(now))), [None, Some(last)]);
     }
 }

@@ -46,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::accuse::FraudDesk;
 pub use self::config::{ConfigError, LimitsConfig, NewVendor, TermsConfig, TimingConfig, VendorConfig};
+pub use self::dates::Dates;
 pub use self::ending::{Ending, Facts};
 pub use self::machine::{Judged, Machine};
 pub use self::receipts::{ReceiptReader, ReceiptsError};

@@ -12,7 +12,7 @@ use lockstep_protocol::time::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     left: Duration,
-    /// Until the channel expires, and no endorser whose clock is as this one takes a claim any more, whatever its date.
+    /// Until every endorser's clock has passed the expiry that is within D of this one: none takes a claim any more, whatever its date.
     until_refused: Duration,
     margin: Duration,
     drift: Duration,
@@ -27,11 +27,15 @@ impl Times {
         now: Timestamp,
     ) -> Self {
         let expiry = record.opening().terms().expiry;
-        let left = Duration::from_millis(expiry.as_unix_millis().saturating_sub(now.as_unix_millis()));
         let drift = record.max_drift().as_duration();
+        let until = |time: Option<Timestamp>| {
+            let time = time.map_or(u64::MAX, Timestamp::as_unix_millis);
+            Duration::from_millis(time.saturating_sub(now.as_unix_millis()))
+        };
+        let left = until(Some(expiry));
         Self {
             left: left.saturating_sub(earlier),
-            until_refused: left,
+            until_refused: until(expiry.checked_add(drift)),
             margin: rules.safety_margin(record.max_drift()),
             drift,
             commit: rules.commit_bound,

@@ -2,7 +2,8 @@
 //! ledger takes longer, closes are given up and handed in again, and it takes longer still.
 //!
 //! Half of the turns are for channels whose time has come, the earliest expiry first; [`super::schedule`] sees to it that there are never
-//! more of those than turns. The others close with the rest, in the order in which they ask.
+//! more of those than turns, but for channels that are late, which are refused within a round trip. The others close with the rest, in the order
+//! in which they ask.
 
 use std::collections::BTreeMap;
 use std::pin::pin;

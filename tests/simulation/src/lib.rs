@@ -3,7 +3,7 @@
 //! | party | what runs here is its own | what is modelled |
 //! | --- | --- | --- |
 //! | client | `lockstep::wallet::Machine`: paying, comparing, stopping, releasing; what it saves and sends | its journal's conditions, the order of saving and sending |
-//! | vendor | `lockstep::vendor::Machine`: judging, repeats, acknowledging; `protocol::payee`, the walk, the closes | journal, view of the ledger, and the settlement's steps, which in the vendor are woven into its I/O |
+//! | vendor | `lockstep::vendor::Machine`: judging, repeats, acknowledging; `lockstep::vendor::Dates`; `protocol::payee`, the walk, the closes | journal, view of the ledger, and the settlement's steps, which in the vendor are woven into its I/O |
 //! | bank | `lockstep::bank::keeper::next_step`, `protocol::posting` | the books (SQL in the bank), its log of openings, suspense |
 //! | ledger | `protocol::rules`, with two endorsers' clocks and versions of records | ordering |
 //!

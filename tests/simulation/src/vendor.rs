@@ -4,12 +4,12 @@
 use lockstep::party::replay;
 use lockstep::store::{Advance, Change, Evidence, NewChannel, Phase};
 use lockstep::stream::{Refused, ToClient, ToVendor, Welcome};
-use lockstep::vendor::{Ending, FRAUD_PROOF, Machine};
+use lockstep::vendor::{Dates, Ending, FRAUD_PROOF, Machine};
 use lockstep_protocol::ledger::{ChannelRecord, ChannelState, CloseByRelease, CloseByToken};
 use lockstep_protocol::payee::{Claiming, Closing, LedgerView, NotReleased, Receiving, VendorTerms};
 use lockstep_protocol::payment::{Batch, Head, PaymentRecord};
 use lockstep_protocol::release::{NoRelease, Progress, Walk};
-use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units, rules};
+use lockstep_protocol::{ChannelId, Refusal, Signature, Timestamp, Token, Units};
 
 use crate::cache::Cache;
 use crate::driver::Driver;
@@ -51,8 +51,7 @@ pub(crate) struct Vendor {
     views: [Option<LedgerView>; CHANNELS],
     /// Since when, by its own clock, it waits for a release.
     waiting: [Option<u64>; CHANNELS],
-    /// Its last claim was dated no later than an open channel takes; the next one is not.
-    dated_back: [bool; CHANNELS],
+    dates: [Option<Dates>; CHANNELS],
     connections: [u32; CHANNELS],
     terms: VendorTerms,
 }
@@ -65,7 +64,7 @@ impl Vendor {
             machines: Default::default(),
             views: Default::default(),
             waiting: Default::default(),
-            dated_back: Default::default(),
+            dates: Default::default(),
             connections: Default::default(),
             terms,
         }
@@ -306,10 +305,10 @@ impl Vendor {
                 let claiming = Claiming::resume(stored.head);
                 let place = (id, stored.head.released());
                 let claim = CLAIMS.get(place, stored.head.token(), || claiming.command(&fixture().vendor));
-                let dated_back = !self.dated_back.get(channel).copied().unwrap_or_default();
-                set(&mut self.dated_back, channel, dated_back);
-                let expiry = fixture().opening(channel).opening().terms().expiry;
-                let latest = rules::latest_claim(fixture().drift, expiry).filter(|_| dated_back);
+                let dates = self.dates.get_mut(channel);
+                let latest = dates.and_then(|dates| {
+                    dates.get_or_insert_with(|| Dates::of(&record_of(channel))).next(look.now)
+                });
                 vec![Wish::Submit(channel, Box::new(Command::Token(claim)), latest)]
             }
             _ => Vec::new(),
@@ -322,6 +321,13 @@ impl Vendor {
             for phase in [Phase::Unlocked, Phase::Disputed] {
                 self.advance(channel, phase, Phase::Claiming);
             }
+        }
+    }
+
+    /// The ledger refuses the date of the last claim, which lay back.
+    pub(crate) fn date_refused(&mut self, channel: usize) {
+        if let Some(dates) = self.dates.get_mut(channel).and_then(Option::as_mut) {
+            dates.refused();
         }
     }
 
@@ -397,6 +403,7 @@ impl Vendor {
         self.machines = Default::default();
         self.views = Default::default();
         self.waiting = Default::default();
+        self.dates = Default::default();
     }
 }
 

@@ -298,6 +298,9 @@ impl World {
                     let ts = latest.map_or(now, |latest| latest.min(now));
                     if let Err(refusal) = self.submit(channel, &command, ts) {
                         self.vendor.refused(channel, &command, refusal);
+                        if latest.is_some() && refusal == lockstep_protocol::Refusal::ClockOff {
+                            self.vendor.date_refused(channel);
+                        }
                     }
                 }
                 Wish::Accuse(channel, proof) => self.network.send(Letter::Proof(channel, proof)),
